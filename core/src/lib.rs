@@ -1,0 +1,24 @@
+//! Everything that decides: lines, calls, sessions, the media engine. Nothing here reads a clock, opens a
+//! socket, starts a thread or touches a file.
+//!
+//! The contract of the loop: [`Phone::handle`] one input with the time it happened, drain [`Phone::poll`] until
+//! `None`, then wait until [`Phone::deadline`] or the next input. [`media::MediaEngine`] keeps the same contract.
+
+pub mod command;
+pub mod event;
+pub mod ids;
+pub mod input;
+pub mod media;
+pub mod output;
+pub mod phone;
+pub mod redact;
+pub mod snapshot;
+pub mod sound;
+
+pub use command::{Command, SignIn};
+pub use event::Event;
+pub use input::Input;
+pub use output::Output;
+pub use phone::{Phone, PhoneConfig};
+pub use redact::Private;
+pub use snapshot::Snapshot;

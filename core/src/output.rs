@@ -1,0 +1,91 @@
+//! Everything the phone asks the outside to do.
+
+use crate::event::Event;
+use crate::ids::{LinkId, RequestId, SessionId};
+use crate::media::SessionConfig;
+use crate::redact::Private;
+use crate::sound::SoundCommand;
+
+/// One thing to do. Outputs are values; no callback anywhere.
+#[derive(Clone, Debug)]
+pub enum Output {
+    OpenLink { link: LinkId, url: String, subprotocol: &'static str },
+    CloseLink { link: LinkId },
+    SendText { link: LinkId, text: Private<String> },
+    Http(HttpRequest),
+    Media(MediaCommand),
+    Sound(SoundCommand),
+    Event(Event),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+/// A request; its answer comes back as [`Input::HttpDone`](crate::Input::HttpDone). Redirects are not followed.
+#[derive(Clone, Debug)]
+pub struct HttpRequest {
+    pub request: RequestId,
+    pub method: Method,
+    pub url: String,
+    pub bearer: Option<Private<String>>,
+    pub body: HttpBody,
+    /// Seconds until it counts as silent.
+    pub limit_s: u64,
+}
+
+#[derive(Clone, Debug)]
+pub enum HttpBody {
+    Empty,
+    Json(Private<String>),
+    /// `application/x-www-form-urlencoded`.
+    Form(Vec<(&'static str, Private<String>)>),
+}
+
+/// What the media thread is asked. Answers are [`MediaEvent`](crate::media::MediaEvent)s.
+#[derive(Clone, Debug)]
+pub enum MediaCommand {
+    /// Choose a TURN server by measured round trip and keep one allocation ready for the next session.
+    Prepare {
+        config: SessionConfig,
+    },
+    /// Build a session from the remote offer; the answer comes as `Description`. On a session that lives,
+    /// a renegotiation.
+    AcceptOffer {
+        session: SessionId,
+        offer: String,
+        config: SessionConfig,
+    },
+    AddRemoteCandidate {
+        session: SessionId,
+        candidate: String,
+    },
+    EndOfRemoteCandidates {
+        session: SessionId,
+    },
+    RestartIce {
+        session: SessionId,
+    },
+    /// The microphone's sound goes to this session, or silence does and the device is let go (`false`).
+    Microphone {
+        session: SessionId,
+        open: bool,
+    },
+    /// What arrives on this session is heard, or not (while on hold).
+    Hear {
+        session: SessionId,
+        heard: bool,
+    },
+    SendDigits {
+        session: SessionId,
+        digits: String,
+    },
+    Close {
+        session: SessionId,
+    },
+}
