@@ -47,6 +47,11 @@ id!(
 pub struct IdSource(u64);
 
 impl IdSource {
+    /// Numbers above `last`, so that two sources never meet.
+    pub const fn starting_after(last: u64) -> Self {
+        Self(last)
+    }
+
     /// The next number, starting from 1.
     pub fn next(&mut self) -> u64 {
         self.0 += 1;

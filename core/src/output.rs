@@ -76,7 +76,9 @@ pub enum MediaCommand {
         session: SessionId,
         open: bool,
     },
-    /// What arrives on this session is heard, or not (while on hold).
+    /// What arrives on this session is heard, or not (while on hold, and between calls). Off until asked for.
+    /// Each time it turns on, the next packet is reported as `FirstMedia` once more: a call on a warm session
+    /// times its first packet with it.
     Hear {
         session: SessionId,
         heard: bool,

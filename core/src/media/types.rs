@@ -262,7 +262,7 @@ pub enum MediaEvent {
         session: SessionId,
         facts: Box<MediaUp>,
     },
-    /// The first audio packet was decrypted.
+    /// The first audio packet was decrypted. Again after `MediaCommand::Hear` turned on, for the next call.
     FirstMedia {
         session: SessionId,
     },
