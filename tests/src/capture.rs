@@ -136,8 +136,8 @@ impl Ports {
         self.ports.get(&transport).is_some_and(|ports| ports.contains(&port))
     }
 
-    pub fn udp(&self) -> usize {
-        self.ports.get(&Transport::Udp).map_or(0, BTreeSet::len)
+    pub fn udp_ports(&self) -> Vec<u16> {
+        self.ports.get(&Transport::Udp).into_iter().flatten().copied().collect()
     }
 }
 
