@@ -1,0 +1,62 @@
+//! Bodies of the fuzz targets: any bytes, never a panic. Also the one place that tests take an `Instant` from.
+
+use std::time::{Duration, Instant};
+
+use crate::Frame;
+use crate::codec::{Coding, MAX_PACKET_SAMPLES};
+use crate::jitter::{AdaptiveBuffer, JitterBuffer, Packet};
+
+/// Any instant: tests count from it and never ask again.
+pub fn epoch() -> Instant {
+    Instant::now()
+}
+
+/// Packets with any header, payload and time, and pulls between them. What comes out is finite and bounded.
+pub fn fuzz_jitter(bytes: &[u8]) {
+    let Ok(decoder) = Coding::Opus.decoder() else { return };
+    let mut buffer = AdaptiveBuffer::new(decoder);
+    let mut now = epoch();
+    let mut frame = Frame::SILENCE;
+    let (mut sequence, mut timestamp) = (65_530_u16, u32::MAX - 960);
+    let mut rest = bytes;
+    while let [operation, value, tail @ ..] = rest {
+        rest = tail;
+        match operation % 8 {
+            0..=2 => {
+                buffer.pull(now, &mut frame);
+                assert!(frame.0.iter().all(|x| x.is_finite()), "the speaker must never get NaN");
+            }
+            3 => now += Duration::from_millis(u64::from(*value)),
+            4 => sequence = sequence.wrapping_add(u16::from(*value) << (operation >> 4)),
+            5 => timestamp = timestamp.wrapping_add(u32::from(*value) << (operation >> 3)),
+            _ => {
+                let length = usize::from(*value).min(rest.len());
+                let (payload, tail) = rest.split_at(length);
+                rest = tail;
+                let ssrc = u32::from(operation >> 6);
+                buffer.insert(Packet { payload, sequence, timestamp, marker: operation & 8 != 0, ssrc }, now);
+                sequence = sequence.wrapping_add(1);
+                timestamp = timestamp.wrapping_add(960);
+            }
+        }
+    }
+    let statistics = buffer.statistics();
+    assert!(statistics.silent_concealed_samples <= statistics.concealed_samples, "a part is not more than the whole");
+}
+
+/// Any payload, decoded, looked into for redundancy, and followed by concealment.
+pub fn fuzz_decode(bytes: &[u8]) {
+    let Ok(mut decoder) = Coding::Opus.decoder() else { return };
+    let mut out = vec![0.0; MAX_PACKET_SAMPLES];
+    let told = decoder.samples_in(bytes);
+    if decoder.carries_previous(bytes)
+        && let Some(room) = out.get_mut(..960)
+    {
+        decoder.recover(bytes, room).ok();
+    }
+    if let Ok(written) = decoder.decode(bytes, &mut out) {
+        assert!(told == Some(written), "the head of the packet said {told:?}, decoded were {written}");
+    }
+    decoder.conceal(&mut out);
+    assert!(out.iter().all(|x| x.is_finite()), "the speaker must never get NaN");
+}

@@ -1,0 +1,1 @@
+//! The jitter buffer on emulated networks, in simulated time.
