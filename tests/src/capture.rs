@@ -39,7 +39,7 @@ impl Capture {
         let file = scratch.file("loopback.pcap");
         let mut command = Command::new(program("tcpdump", "tcpdump"));
         // As root it would drop to another user, who may not write here.
-        command.args(["-i", "lo", "-n", "-U", "-s", "128", "-Z", "root", "-w"]).arg(&file).arg("ip and (udp or tcp)");
+        command.args(["-i", "lo", "-n", "-U", "-s", "0", "-Z", "root", "-w"]).arg(&file).arg("ip and (udp or tcp)");
         let mut tcpdump = Running::start(&mut command, &scratch.file("tcpdump.log"));
         let up = wait_for(Duration::from_secs(10), || {
             let log = std::fs::read_to_string(scratch.file("tcpdump.log")).unwrap_or_default();
@@ -54,14 +54,33 @@ impl Capture {
     }
 
     /// Ends the capture and reads it.
-    pub fn finish(mut self) -> Vec<Seen> {
+    pub fn finish(self) -> Vec<Seen> {
+        parse_pcap(&self.finish_raw())
+    }
+
+    /// Ends the capture; everything that was on the wire, as tcpdump wrote it.
+    pub fn finish_raw(mut self) -> Vec<u8> {
         // tcpdump reads its ring once a second; let the last packets in.
         std::thread::sleep(Duration::from_millis(1_200));
         self.tcpdump.interrupt();
         self.tcpdump.wait(Duration::from_secs(5));
-        let bytes = std::fs::read(&self.file).unwrap_or_else(|e| panic!("{}: {e}", self.scratch.path().display()));
-        parse_pcap(&bytes)
+        std::fs::read(&self.file).unwrap_or_else(|e| panic!("{}: {e}", self.scratch.path().display()))
     }
+}
+
+/// The texts between a needle and the next quote, blank or angle bracket: tokens that went over the wire in clear.
+pub fn words_after(bytes: &[u8], needle: &str) -> BTreeSet<String> {
+    let needle = needle.as_bytes();
+    let mut found = BTreeSet::new();
+    for start in bytes.windows(needle.len()).enumerate().filter(|(_, window)| *window == needle).map(|(at, _)| at) {
+        let word: String = bytes[start + needle.len()..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_graphic() && !b"\"'<>&".contains(byte))
+            .map(|byte| char::from(*byte))
+            .collect();
+        found.insert(word);
+    }
+    found
 }
 
 fn parse_pcap(bytes: &[u8]) -> Vec<Seen> {
@@ -110,16 +129,11 @@ impl Ports {
         let inodes: BTreeSet<String> = folder
             .flatten()
             .filter_map(|entry| std::fs::read_link(entry.path()).ok())
-            .filter_map(|link| {
-                Some(link.to_string_lossy().strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
-            })
+            .filter_map(|link| Some(link.to_string_lossy().strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
             .collect();
-        for (transport, table) in [
-            (Transport::Udp, "udp"),
-            (Transport::Udp, "udp6"),
-            (Transport::Tcp, "tcp"),
-            (Transport::Tcp, "tcp6"),
-        ] {
+        for (transport, table) in
+            [(Transport::Udp, "udp"), (Transport::Udp, "udp6"), (Transport::Tcp, "tcp"), (Transport::Tcp, "tcp6")]
+        {
             let text = std::fs::read_to_string(format!("/proc/{process}/net/{table}")).unwrap_or_default();
             for line in text.lines().skip(1) {
                 let words: Vec<&str> = line.split_whitespace().collect();

@@ -85,7 +85,11 @@ pub enum Arrival {
         bytes: Vec<u8>,
     },
     /// A piece of a byte stream; `None` is its end.
-    Stream { from: SocketAddr, to: SocketAddr, bytes: Option<Vec<u8>> },
+    Stream {
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Option<Vec<u8>>,
+    },
 }
 
 /// One datagram or piece as it was sent, for audits.

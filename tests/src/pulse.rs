@@ -37,7 +37,8 @@ impl Pulse {
     pub fn start() -> Self {
         let scratch = Scratch::new("pulse");
         let socket = scratch.file("native");
-        let mut script = format!("load-module module-native-protocol-unix auth-anonymous=1 socket={}\n", socket.display());
+        let mut script =
+            format!("load-module module-native-protocol-unix auth-anonymous=1 socket={}\n", socket.display());
         for (name, description) in SINKS {
             writeln!(
                 script,

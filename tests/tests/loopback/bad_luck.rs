@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use phone_audio::sound::Choice;
+use phone_core::Command;
 use phone_core::event::{EndReason, Event};
 use phone_core::snapshot::{CallState, Standing};
-use phone_core::Command;
 use phone_exchange::{ExchangeOptions, Fault};
 use phone_tests::phone::{PATIENCE, Setup, TestPhone, assert_good, assert_helpful};
 use phone_tests::process::dead_port;
@@ -25,7 +25,10 @@ fn an_exchange_that_cannot_be_reached_is_named_and_tried_again() {
     assert_helpful(&notice);
     assert!(!phone.is_ready());
     assert!(
-        matches!(phone.snapshot().standing, Standing::Problem { .. } | Standing::Reconnecting { .. } | Standing::SigningIn { .. }),
+        matches!(
+            phone.snapshot().standing,
+            Standing::Problem { .. } | Standing::Reconnecting { .. } | Standing::SigningIn { .. }
+        ),
         "{}",
         phone.story()
     );
@@ -76,7 +79,17 @@ fn garbage_on_the_web_socket_does_no_harm() {
     let mut phone = TestPhone::signed_in(&exchange, "ana", Setup::default());
     let deep = "<a>".repeat(5_000);
     let long = "x".repeat(200_000);
-    for text in ["", "<", "<message", "</stream:stream>", "{\"a\":", "\u{0}\u{1}", "<!DOCTYPE a [<!ENTITY b \"c\">]>", &deep, &long] {
+    for text in [
+        "",
+        "<",
+        "<message",
+        "</stream:stream>",
+        "{\"a\":",
+        "\u{0}\u{1}",
+        "<!DOCTYPE a [<!ENTITY b \"c\">]>",
+        &deep,
+        &long,
+    ] {
         exchange.inject(Fault::SendGarbage(text.to_owned()));
         phone.listen(Duration::from_millis(50));
     }
