@@ -17,6 +17,7 @@ pub mod chromium;
 pub mod coturn;
 pub mod net;
 pub mod offhook;
+pub mod peer;
 pub mod phone;
 pub mod process;
 pub mod pulse;

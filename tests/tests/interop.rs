@@ -1,0 +1,6 @@
+//! Foreign peers that were written by others: do they agree with us?
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+#[path = "interop/chromium.rs"]
+mod chromium;
