@@ -16,7 +16,8 @@ pub mod jitter;
 pub mod level;
 pub mod measure;
 pub mod playout;
-
+pub mod resample;
+pub mod ring;
 pub mod session;
 pub mod sound;
 pub mod tone;
