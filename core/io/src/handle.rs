@@ -3,10 +3,25 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use phone_audio::sound::Sound;
 use phone_core::{Command, Event, PhoneConfig, Snapshot};
+use tokio::sync::mpsc;
+
+use crate::clock;
+use crate::desk::Desk;
+use crate::engine::{COMMANDS, Engine, INPUTS, Parts};
+use crate::mailbox::Mailbox;
+use crate::media_loop::MediaLoop;
+use crate::net::tls::Trust;
+use crate::store::Store;
+use crate::watch::NetworkWatch;
+
+/// For a handle that is dropped without being shut down.
+const DROP_LIMIT: Duration = Duration::from_secs(3);
 
 /// How to start the phone's threads.
 pub struct StartOptions {
@@ -30,11 +45,21 @@ pub enum StartError {
 }
 
 /// Levels of the last 10 ms, for the meters; read at any rate from any thread. In dBFS, −100 and below is silence.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Meters {
     microphone: AtomicU32,
     speaker: AtomicU32,
     ringer: AtomicU32,
+}
+
+/// What a meter shows when nothing is open.
+const SILENCE_DBFS: f32 = -100.0;
+
+impl Default for Meters {
+    fn default() -> Self {
+        let silence = || AtomicU32::new(SILENCE_DBFS.to_bits());
+        Self { microphone: silence(), speaker: silence(), ringer: silence() }
+    }
 }
 
 impl Meters {
@@ -49,42 +74,143 @@ impl Meters {
     pub fn ringer_dbfs(&self) -> f32 {
         f32::from_bits(self.ringer.load(Ordering::Relaxed))
     }
+
+    /// `None`: the device is closed.
+    pub(crate) fn set(&self, microphone: Option<f32>, speaker: Option<f32>, ringer: Option<f32>) {
+        for (meter, level) in [(&self.microphone, microphone), (&self.speaker, speaker), (&self.ringer, ringer)] {
+            meter.store(level.unwrap_or(SILENCE_DBFS).to_bits(), Ordering::Relaxed);
+        }
+    }
 }
 
 /// A running phone. Dropping it ends sessions cleanly and stops the threads.
 pub struct PhoneHandle {
-    _private: (),
+    commands: mpsc::Sender<Command>,
+    mailbox: Arc<Mailbox>,
+    meters: Arc<Meters>,
+    stop: mpsc::Sender<Duration>,
+    /// In the order they end.
+    threads: Vec<Thread>,
+}
+
+struct Thread {
+    handle: JoinHandle<()>,
+    /// Disconnected when the thread has ended: a plain join cannot be given a limit.
+    ended: Receiver<()>,
 }
 
 impl PhoneHandle {
     /// Queues a command; `false` when the queue (64) is full or the phone has stopped.
-    pub fn send(&self, _command: Command) -> bool {
-        false
+    pub fn send(&self, command: Command) -> bool {
+        self.commands.try_send(command).is_ok()
     }
 
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::default()
+        self.mailbox.snapshot()
     }
 
     /// The next event, or `None` when there is none now.
     pub fn try_event(&self) -> Option<Event> {
-        None
+        self.mailbox.try_event()
     }
 
     /// Waits for the next event, at most this long.
-    pub fn wait_event(&self, _limit: Duration) -> Option<Event> {
-        None
+    pub fn wait_event(&self, limit: Duration) -> Option<Event> {
+        self.mailbox.wait_event(limit)
     }
 
     pub fn meters(&self) -> Arc<Meters> {
-        Arc::default()
+        Arc::clone(&self.meters)
     }
 
     /// Ends calls and sessions cleanly and stops the threads; at most `limit`.
-    pub fn shut_down(self, _limit: Duration) {}
+    pub fn shut_down(mut self, limit: Duration) {
+        self.end(limit);
+    }
+
+    fn end(&mut self, limit: Duration) {
+        if self.stop.try_send(limit).is_err() {
+            tracing::debug!("the engine thread has ended already");
+        }
+        let until = clock::now() + limit;
+        for thread in self.threads.drain(..) {
+            let left = until.saturating_duration_since(clock::now());
+            match thread.ended.recv_timeout(left) {
+                Err(RecvTimeoutError::Timeout) => tracing::warn!(?limit, "a thread did not end in time"),
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+                    if thread.handle.join().is_err() {
+                        tracing::error!("a thread had failed");
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for PhoneHandle {
+    fn drop(&mut self) {
+        if !self.threads.is_empty() {
+            self.end(DROP_LIMIT);
+        }
+    }
 }
 
 /// Starts the engine thread and the media thread.
-pub fn start(_options: StartOptions) -> Result<PhoneHandle, StartError> {
-    Ok(PhoneHandle { _private: () })
+pub fn start(options: StartOptions) -> Result<PhoneHandle, StartError> {
+    let StartOptions { phone, sound, wake, data_dir, allow_loopback } = options;
+    let mailbox = Arc::new(Mailbox::new(wake));
+    let meters = Arc::new(Meters::default());
+    let trust = Trust::system();
+    let network = NetworkWatch::new(allow_loopback);
+    let (commands, command_queue) = mpsc::channel(COMMANDS);
+    let (answers, inputs) = mpsc::channel(INPUTS);
+    let (stop, stop_queue) = mpsc::channel(1);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Network)?;
+
+    let desk = Desk::new(sound, Arc::clone(&meters), clock::now());
+    let (media_loop, media) =
+        MediaLoop::new(desk, answers.clone(), network.addresses(), trust.clone()).map_err(StartError::Network)?;
+    let media_thread = spawn("offhook-media", move || media_loop.run())?;
+
+    let parts = Parts {
+        config: phone,
+        mailbox: Arc::clone(&mailbox),
+        media,
+        network,
+        store: data_dir.map(|folder| Store::new(&folder)),
+        trust,
+        commands: command_queue,
+        inputs,
+        answers,
+        stop: stop_queue,
+    };
+    // Should this fail, dropping `parts` ends the media thread.
+    let engine_thread = spawn("offhook-engine", move || {
+        // Whoever waits for events must not wait for a thread that failed.
+        let _close = CloseOnDrop(Arc::clone(&parts.mailbox));
+        runtime.block_on(Engine::run(parts));
+        // A name look-up that hangs must not hold up the end.
+        runtime.shutdown_background();
+    })?;
+    Ok(PhoneHandle { commands, mailbox, meters, stop, threads: vec![engine_thread, media_thread] })
+}
+
+struct CloseOnDrop(Arc<Mailbox>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<Thread, StartError> {
+    let (ends, ended) = sync_channel::<()>(0);
+    let handle = std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            work();
+            drop(ends);
+        })
+        .map_err(StartError::Thread)?;
+    Ok(Thread { handle, ended })
 }

@@ -1,0 +1,32 @@
+//! The only place that reads time. Everything else gets it passed in.
+
+use std::time::{Duration, Instant, SystemTime};
+
+/// Now, on the loop's clock.
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// Tells sleep from waking by looking at two clocks: the loop's own, which some systems stop during sleep, and the
+/// wall clock, which never stops.
+#[derive(Debug)]
+pub struct Watch {
+    seen: Instant,
+    seen_wall: SystemTime,
+}
+
+impl Watch {
+    pub fn new() -> Self {
+        Self { seen: Instant::now(), seen_wall: SystemTime::now() }
+    }
+
+    /// How much longer than `expected` passed on either clock since the last look.
+    pub fn overdue(&mut self, expected: Duration) -> Duration {
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        let passed = now.saturating_duration_since(self.seen);
+        // A wall clock that was set back says nothing.
+        let passed_wall = wall.duration_since(self.seen_wall).unwrap_or_default();
+        *self = Self { seen: now, seen_wall: wall };
+        passed.max(passed_wall).saturating_sub(expected)
+    }
+}

@@ -1,0 +1,287 @@
+//! The engine thread: owns the [`Phone`], hands it one input at a time, does what it puts out, and waits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use phone_core::ids::LinkId;
+use phone_core::input::HttpError;
+use phone_core::output::HttpRequest;
+use phone_core::{Command, Event, Input, Output, Phone, PhoneConfig, Private};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout_at};
+
+use crate::clock;
+use crate::mailbox::Mailbox;
+use crate::media_loop::{MediaLink, ToMedia};
+use crate::net::http::{HttpClient, host_of};
+use crate::net::tls::Trust;
+use crate::net::websocket::{self, TEXT_QUEUE, Target};
+use crate::store::{Settings, Store};
+use crate::watch::{self, NetworkWatch};
+
+/// Commands of the user that wait. Full-policy: refused, and the sender is told.
+pub(crate) const COMMANDS: usize = 64;
+/// Inputs of links, requests and media that wait. Full-policy: links and requests wait (and read no faster); the
+/// media thread keeps its own backlog.
+pub(crate) const INPUTS: usize = 256;
+/// Requests on their way. One more is answered at once: the phone has a handful, so this is a fault to contain.
+const REQUESTS: usize = 64;
+/// What ending takes at least once the phone has said goodbye: closing links, files and devices.
+const CLOSING: Duration = Duration::from_millis(500);
+
+/// What the engine thread is made of.
+pub(crate) struct Parts {
+    pub(crate) config: PhoneConfig,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) media: MediaLink,
+    pub(crate) network: NetworkWatch,
+    pub(crate) store: Option<Store>,
+    pub(crate) trust: Trust,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) inputs: mpsc::Receiver<Input>,
+    /// The other end of `inputs`, for links and requests.
+    pub(crate) answers: mpsc::Sender<Input>,
+    /// A limit comes when the program ends.
+    pub(crate) stop: mpsc::Receiver<Duration>,
+}
+
+pub(crate) struct Engine {
+    phone: Phone,
+    mailbox: Arc<Mailbox>,
+    media: MediaLink,
+    /// Links that the phone has not closed. What still comes of others is stale.
+    links: BTreeMap<LinkId, mpsc::Sender<Private<String>>>,
+    /// All link and request tasks, so that goodbyes can be waited for.
+    tasks: JoinSet<()>,
+    http: Arc<HttpClient>,
+    requests: usize,
+    trust: Trust,
+    answers: mpsc::Sender<Input>,
+    keeper: Keeper,
+    /// Of the snapshot that was published last.
+    revision: Option<u64>,
+}
+
+impl Engine {
+    /// Runs until the program ends. Call it inside a single-threaded runtime.
+    pub(crate) async fn run(parts: Parts) {
+        let Parts { config, mailbox, media, mut network, store, trust, mut commands, mut inputs, answers, mut stop } =
+            parts;
+        let mut engine = Self {
+            phone: Phone::new(config, clock::now()),
+            mailbox,
+            media,
+            links: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            http: Arc::new(HttpClient::new(trust.clone())),
+            requests: 0,
+            trust,
+            answers,
+            keeper: Keeper::new(store),
+            revision: None,
+        };
+        engine.start();
+        let mut look = interval(watch::INTERVAL);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The end, once it is asked for: when it must be over.
+        let mut end: Option<Instant> = None;
+        let mut ticked = false;
+        loop {
+            let deadline = engine.deadline(ticked, end);
+            ticked = false;
+            let input = tokio::select! {
+                Some(limit) = stop.recv(), if end.is_none() => {
+                    end = Some(clock::now() + limit.saturating_sub(CLOSING));
+                    Input::Command(Command::Quit)
+                }
+                Some(input) = inputs.recv() => input,
+                Some(command) = commands.recv() => Input::Command(command),
+                () = sleep_until(deadline.into()) => {
+                    ticked = true;
+                    Input::Tick
+                }
+                _ = look.tick() => match network.look() {
+                    Some(change) => {
+                        tracing::info!(?change, "the network changed");
+                        engine.media.send(ToMedia::LocalAddresses(network.addresses().to_vec()));
+                        Input::NetworkChanged
+                    }
+                    None => continue,
+                },
+                Some(ended) = engine.tasks.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "a network task failed");
+                    }
+                    continue;
+                }
+            };
+            engine.handle(input);
+            let quiet = engine.links.is_empty() && engine.requests == 0;
+            if end.is_some_and(|end| quiet || clock::now() >= end) {
+                break;
+            }
+        }
+        engine.finish(&mut inputs).await;
+    }
+
+    fn start(&mut self) {
+        let (commands, notice) = self.keeper.load();
+        for command in commands {
+            self.handle(Input::Command(command));
+        }
+        if let Some(notice) = notice {
+            self.mailbox.push(Event::Problem(notice));
+        }
+        self.drain();
+        self.publish();
+        self.mailbox.wake();
+    }
+
+    /// When to go on without an input. A deadline that a tick did not move must not spin.
+    fn deadline(&self, ticked: bool, end: Option<Instant>) -> Instant {
+        let now = clock::now();
+        let earliest = if ticked { now + Duration::from_millis(1) } else { now };
+        let due = self.phone.deadline().unwrap_or(now + Duration::from_hours(1)).max(earliest);
+        end.map_or(due, |end| due.min(end))
+    }
+
+    fn handle(&mut self, input: Input) {
+        match &input {
+            Input::LinkOpened { link } | Input::LinkReceived { link, .. } if !self.links.contains_key(link) => return,
+            Input::LinkClosed { link, .. } if self.links.remove(link).is_none() => return,
+            Input::HttpDone { .. } => self.requests = self.requests.saturating_sub(1),
+            _ => {}
+        }
+        self.phone.handle(clock::now(), input);
+        let told = self.drain();
+        if self.publish() || told {
+            self.mailbox.wake();
+        }
+    }
+
+    /// Does everything the phone wants done; whether there was an event.
+    fn drain(&mut self) -> bool {
+        let mut told = false;
+        while let Some(output) = self.phone.poll() {
+            match output {
+                Output::OpenLink { link, url, subprotocol } => self.open_link(Target { link, url, subprotocol }),
+                Output::CloseLink { link } => drop(self.links.remove(&link)),
+                Output::SendText { link, text } => self.send_text(link, text),
+                Output::Http(request) => self.request(request),
+                Output::Media(command) => self.media.send(ToMedia::Command(command)),
+                Output::Sound(command) => self.media.send(ToMedia::Sound(command)),
+                Output::Event(event) => {
+                    self.mailbox.push(event);
+                    told = true;
+                }
+            }
+        }
+        told
+    }
+
+    fn open_link(&mut self, target: Target) {
+        let (sender, texts) = mpsc::channel(TEXT_QUEUE);
+        self.links.insert(target.link, sender);
+        self.tasks.spawn(websocket::run(target, self.trust.clone(), texts, self.answers.clone()));
+    }
+
+    fn send_text(&mut self, link: LinkId, text: Private<String>) {
+        let Some(texts) = self.links.get(&link) else { return };
+        if texts.try_send(text).is_err() {
+            // The link is over, and its `LinkClosed` is on the way; or it is stuck, and its own limit will end it.
+            tracing::warn!(%link, "a text could not be sent");
+        }
+    }
+
+    fn request(&mut self, request: HttpRequest) {
+        let (id, answers, http) = (request.request, self.answers.clone(), Arc::clone(&self.http));
+        self.requests += 1;
+        let full = self.requests > REQUESTS;
+        self.tasks.spawn(async move {
+            let result = if full {
+                Err(HttpError::Unreachable { host: host_of(&request.url), why: "too many requests at once".to_owned() })
+            } else {
+                http.run(request).await
+            };
+            // Fails only when the engine is gone.
+            drop(answers.send(Input::HttpDone { request: id, result }).await);
+        });
+    }
+
+    /// Publishes the picture if it changed; whether it did.
+    fn publish(&mut self) -> bool {
+        let snapshot = self.phone.snapshot();
+        if self.revision == Some(snapshot.revision) {
+            return false;
+        }
+        self.revision = Some(snapshot.revision);
+        if let Some(command) = self.keeper.keep(&snapshot) {
+            // The phone of the last time, now that the account's phones are known; it comes as if the user asked.
+            drop(self.answers.try_send(Input::Command(command)));
+        }
+        self.mailbox.publish(snapshot);
+        true
+    }
+
+    /// Lets links say goodbye, then closes media.
+    async fn finish(&mut self, inputs: &mut mpsc::Receiver<Input>) {
+        self.links.clear();
+        // Answers are no longer wanted, but a full queue would keep the tasks from ending.
+        inputs.close();
+        let until = tokio::time::Instant::now() + CLOSING / 2;
+        let goodbyes = async { while self.tasks.join_next().await.is_some() {} };
+        if timeout_at(until, goodbyes).await.is_err() {
+            tracing::debug!("a link ended without a goodbye");
+        }
+        self.tasks.abort_all();
+        self.media.send(ToMedia::Stop);
+    }
+}
+
+/// Keeps settings from one start to the next.
+struct Keeper {
+    store: Option<Store>,
+    kept: Settings,
+    /// The phone of the last time, until it was asked for once.
+    wanted_phone: Option<String>,
+}
+
+impl Keeper {
+    fn new(store: Option<Store>) -> Self {
+        Self { store, kept: Settings::default(), wanted_phone: None }
+    }
+
+    fn load(&mut self) -> (Vec<Command>, Option<phone_core::event::Notice>) {
+        let Some(store) = &self.store else { return (Vec::new(), None) };
+        let (settings, notice) = store.load();
+        self.kept = settings;
+        self.wanted_phone.clone_from(&self.kept.phone);
+        (self.kept.commands(), notice)
+    }
+
+    /// Saves what changed, and says which phone to select.
+    fn keep(&mut self, snapshot: &phone_core::Snapshot) -> Option<Command> {
+        let store = self.store.as_ref()?;
+        let mut select = None;
+        if !snapshot.phones.is_empty()
+            && let Some(id) = self.wanted_phone.take()
+        {
+            // The service remembers the phone too; its word counts.
+            let known = snapshot.phones.iter().any(|phone| phone.id == id && phone.refused.is_none());
+            let selected = snapshot.phones.iter().any(|phone| phone.selected);
+            select =
+                (known && !selected && snapshot.phone_change_refused.is_none()).then_some(Command::SelectPhone { id });
+        }
+        let settings = Settings::of(snapshot, &self.kept);
+        if settings != self.kept {
+            // A few hundred bytes, seldom: quicker than handing them to another thread.
+            if let Err(error) = store.save(&settings) {
+                tracing::warn!(%error, "settings could not be saved");
+            }
+            self.kept = settings;
+        }
+        select
+    }
+}

@@ -1,0 +1,103 @@
+//! Why a connection could not be made, in words for people. Both HTTP and WebSocket map their errors here.
+
+use std::error::Error;
+use std::io;
+
+/// What a connection failed of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The certificate, with the reason.
+    Untrusted(String),
+    Unreachable(String),
+}
+
+impl Cause {
+    /// Looks through an error and all its sources for the one that says something.
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        let mut next = Some(error);
+        let mut io_words = None;
+        while let Some(error) = next {
+            if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+                return Self::of_tls(tls);
+            }
+            if let Some(io) = error.downcast_ref::<io::Error>() {
+                // An `io::Error` hides what it wraps from `source()` and shows the wrapped one's source instead.
+                if let Some(inner) = io.get_ref() {
+                    if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
+                        return Self::of_tls(tls);
+                    }
+                    if inner.source().is_none() && io.kind() == io::ErrorKind::Other {
+                        io_words.get_or_insert_with(|| inner.to_string());
+                    }
+                }
+                if io.kind() != io::ErrorKind::Other {
+                    return Self::Unreachable(io_in_words(io));
+                }
+            }
+            next = error.source();
+        }
+        Self::Unreachable(io_words.unwrap_or_else(|| deepest(error).to_string()))
+    }
+
+    fn of_tls(error: &rustls::Error) -> Self {
+        match error {
+            rustls::Error::InvalidCertificate(why) => Self::Untrusted(certificate_in_words(why)),
+            rustls::Error::NoCertificatesPresented => Self::Untrusted("it shows none".to_owned()),
+            other => Self::Unreachable(format!("no secure connection: {other}")),
+        }
+    }
+}
+
+fn deepest<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
+}
+
+pub(crate) fn certificate_in_words(why: &rustls::CertificateError) -> String {
+    use rustls::CertificateError as C;
+    match why {
+        C::Expired | C::ExpiredContext { .. } => "it has expired".to_owned(),
+        C::NotValidYet | C::NotValidYetContext { .. } => {
+            "it is not valid yet; is this computer's clock right?".to_owned()
+        }
+        C::Revoked => "it was revoked".to_owned(),
+        C::UnknownIssuer => "its issuer is not known to this computer".to_owned(),
+        C::NotValidForName | C::NotValidForNameContext { .. } => "it belongs to another name".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// An operating system's error as a clause.
+pub(crate) fn io_in_words(error: &io::Error) -> String {
+    use io::ErrorKind as K;
+    match error.kind() {
+        K::ConnectionRefused => "it refused the connection".to_owned(),
+        K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe => "it cut the connection".to_owned(),
+        K::UnexpectedEof => "it hung up".to_owned(),
+        K::TimedOut => "it does not answer".to_owned(),
+        K::NetworkUnreachable | K::NetworkDown => "this computer has no network".to_owned(),
+        K::HostUnreachable => "there is no way to it from this network".to_owned(),
+        K::PermissionDenied => "the system does not allow the connection".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_connection_is_said_in_words() {
+        let error = io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert_eq!(Cause::of(&error), Cause::Unreachable("it refused the connection".to_owned()));
+    }
+
+    #[test]
+    fn a_bad_certificate_is_found_inside_an_io_error() {
+        let tls = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let error = io::Error::new(io::ErrorKind::InvalidData, tls);
+        assert_eq!(Cause::of(&error), Cause::Untrusted("its issuer is not known to this computer".to_owned()));
+    }
+}

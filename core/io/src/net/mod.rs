@@ -1,0 +1,10 @@
+//! Everything that touches the network.
+
+pub(crate) mod cause;
+pub(crate) mod http;
+pub mod legs;
+mod resolve;
+mod tcp_stream;
+pub mod tls;
+mod udp;
+pub(crate) mod websocket;

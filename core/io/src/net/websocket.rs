@@ -1,0 +1,244 @@
+//! One signalling link: a WebSocket with a subprotocol, text both ways.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use phone_core::ids::LinkId;
+use phone_core::input::LinkClosed;
+use phone_core::{Input, Private};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::{ProtocolError, UrlError};
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::http::header::{HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+
+use super::cause::{Cause, io_in_words};
+use super::tls::Trust;
+
+/// Longest message that is taken.
+const MESSAGE_LIMIT: usize = 256 * 1024;
+/// Name, TCP, TLS and upgrade together.
+const OPEN_LIMIT: Duration = Duration::from_secs(15);
+/// One address of several, so that a dead one leaves time for the next.
+const ADDRESS_LIMIT: Duration = Duration::from_secs(5);
+/// For the server to answer our goodbye.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// For the network to take one text.
+const SEND_LIMIT: Duration = Duration::from_secs(10);
+
+/// Texts that wait for a slow server. Full means that the server stopped reading: what comes then is dropped, and
+/// [`SEND_LIMIT`] ends the link.
+pub(crate) const TEXT_QUEUE: usize = 256;
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// What a link asks for.
+pub(crate) struct Target {
+    pub(crate) link: LinkId,
+    pub(crate) url: String,
+    pub(crate) subprotocol: &'static str,
+}
+
+/// Runs the link until it ends, or until the sender of `texts` is dropped: then what is queued is still sent, and the
+/// link says goodbye. Every input goes to `inputs`, the last one is always [`Input::LinkClosed`].
+pub(crate) async fn run(
+    target: Target,
+    trust: Trust,
+    mut texts: mpsc::Receiver<Private<String>>,
+    inputs: mpsc::Sender<Input>,
+) {
+    let link = target.link;
+    let opened = tokio::select! {
+        opened = open(&target, trust) => opened,
+        // Nobody wants it any more. Texts that came before it opened cannot be sent anyway.
+        () = closed(&mut texts) => Err(LinkClosed::ByServer),
+    };
+    let why = match opened {
+        Ok(socket) => {
+            if inputs.send(Input::LinkOpened { link }).await.is_err() {
+                return;
+            }
+            talk(link, socket, texts, &inputs).await
+        }
+        Err(why) => why,
+    };
+    // Fails only when the engine is gone.
+    drop(inputs.send(Input::LinkClosed { link, why }).await);
+}
+
+async fn closed(texts: &mut mpsc::Receiver<Private<String>>) {
+    while texts.recv().await.is_some() {}
+}
+
+async fn open(target: &Target, trust: Trust) -> Result<Socket, LinkClosed> {
+    let unreachable = |host: &str, why: &str| LinkClosed::Unreachable { host: host.to_owned(), why: why.to_owned() };
+    let Ok(mut request) = target.url.as_str().into_client_request() else {
+        return Err(unreachable(&target.url, "its address is not valid"));
+    };
+    let Some(host) = request.uri().host().map(str::to_owned) else {
+        return Err(unreachable(&target.url, "its address names no host"));
+    };
+    let headers = request.headers_mut();
+    headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(target.subprotocol));
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("Offhook/", env!("CARGO_PKG_VERSION"))));
+    match tokio::time::timeout(OPEN_LIMIT, connect(request, &host, trust)).await {
+        Ok(result) => result,
+        Err(_elapsed) => Err(unreachable(&host, &format!("it did not answer within {} s", OPEN_LIMIT.as_secs()))),
+    }
+}
+
+async fn connect(request: Request, host: &str, trust: Trust) -> Result<Socket, LinkClosed> {
+    let secure = request.uri().scheme_str() == Some("wss");
+    let port = request.uri().port_u16().unwrap_or(if secure { 443 } else { 80 });
+    let stream = reach(host, port).await?;
+    // Stanzas are small and someone waits for each.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "the link may be slow");
+    }
+    let connector = if secure {
+        // Reading the system's certificates takes tens of milliseconds the first time.
+        let config = tokio::task::spawn_blocking(move || trust.config()).await;
+        let Ok(config) = config else {
+            return Err(LinkClosed::Lost("the system's certificates cannot be read".to_owned()));
+        };
+        Connector::Rustls(config)
+    } else {
+        Connector::Plain
+    };
+    let mut config = WebSocketConfig::default();
+    config.max_message_size = Some(MESSAGE_LIMIT);
+    config.max_frame_size = Some(MESSAGE_LIMIT);
+    // Buffers are allocated at once; stanzas are small.
+    config.read_buffer_size = 16 * 1024;
+    config.write_buffer_size = 0;
+    config.max_write_buffer_size = 2 * MESSAGE_LIMIT;
+    match client_async_tls_with_config(request, stream, Some(config), Some(connector)).await {
+        Ok((socket, _response)) => Ok(socket),
+        Err(error) => Err(refused(error, host)),
+    }
+}
+
+/// The first address of `host` that accepts a TCP connection.
+async fn reach(host: &str, port: u16) -> Result<TcpStream, LinkClosed> {
+    let name = host.trim_start_matches('[').trim_end_matches(']');
+    let addresses: Vec<SocketAddr> = match tokio::net::lookup_host((name, port)).await {
+        Ok(addresses) => addresses.collect(),
+        Err(_) => return Err(LinkClosed::Unresolved { host: host.to_owned() }),
+    };
+    let mut why = None;
+    for address in addresses {
+        match tokio::time::timeout(ADDRESS_LIMIT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => why = Some(io_in_words(&error)),
+            Err(_elapsed) => why = Some("it does not answer".to_owned()),
+        }
+    }
+    Err(match why {
+        Some(why) => LinkClosed::Unreachable { host: host.to_owned(), why },
+        None => LinkClosed::Unresolved { host: host.to_owned() },
+    })
+}
+
+/// Why the upgrade failed.
+fn refused(error: Error, host: &str) -> LinkClosed {
+    let host = host.to_owned();
+    match error {
+        Error::Http(response) => LinkClosed::Refused {
+            code: response.status().as_u16(),
+            retry_after_s: response
+                .headers()
+                .get(RETRY_AFTER)
+                .and_then(|value| value.to_str().ok())
+                .and_then(|value| value.trim().parse().ok()),
+        },
+        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)) => {
+            LinkClosed::Unreachable { host, why: "it does not speak our subprotocol".to_owned() }
+        }
+        Error::Protocol(ProtocolError::HandshakeIncomplete) => {
+            LinkClosed::Unreachable { host, why: "it hung up".to_owned() }
+        }
+        Error::Protocol(_) | Error::Capacity(_) | Error::Utf8(_) | Error::AttackAttempt | Error::HttpFormat(_) => {
+            LinkClosed::Unreachable { host, why: "it is no WebSocket server".to_owned() }
+        }
+        Error::Url(UrlError::UnsupportedUrlScheme | UrlError::NoPathOrQuery) => {
+            LinkClosed::Unreachable { host, why: "its address is not valid".to_owned() }
+        }
+        other => match Cause::of(&other) {
+            Cause::Untrusted(why) => LinkClosed::Untrusted { host, why },
+            Cause::Unreachable(why) => LinkClosed::Unreachable { host, why },
+        },
+    }
+}
+
+/// Carries texts both ways until the link ends; says why it did.
+async fn talk(
+    link: LinkId,
+    mut socket: Socket,
+    mut texts: mpsc::Receiver<Private<String>>,
+    inputs: &mpsc::Sender<Input>,
+) -> LinkClosed {
+    loop {
+        tokio::select! {
+            text = texts.recv() => match text {
+                Some(text) => {
+                    // Nothing is read meanwhile, which only matters when the server does not read either.
+                    match tokio::time::timeout(SEND_LIMIT, socket.send(Message::text(text.into_inner()))).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => return lost(error),
+                        Err(_elapsed) => return LinkClosed::Lost("the server does not take what we send".to_owned()),
+                    }
+                }
+                None => {
+                    say_goodbye(&mut socket).await;
+                    return LinkClosed::ByServer;
+                }
+            },
+            message = socket.next() => match message {
+                Some(Ok(Message::Text(text))) => {
+                    // Waiting here is the full-policy of the engine's queue: the server is read no faster.
+                    if inputs.send(Input::LinkReceived { link, text: text.as_str().to_owned() }).await.is_err() {
+                        return LinkClosed::ByServer;
+                    }
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Binary(_))) => {
+                    say_goodbye(&mut socket).await;
+                    return LinkClosed::Garbage;
+                }
+                Some(Ok(Message::Close(_))) | None => return LinkClosed::ByServer,
+                Some(Err(error)) => return lost(error),
+            },
+        }
+    }
+}
+
+/// A dead server must not keep us: best effort within [`CLOSE_LIMIT`].
+async fn say_goodbye(socket: &mut Socket) {
+    let goodbye = async {
+        if socket.close(None).await.is_ok() {
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    };
+    if tokio::time::timeout(CLOSE_LIMIT, goodbye).await.is_err() {
+        tracing::debug!("a server did not answer our goodbye");
+    }
+}
+
+/// Why an open link ended.
+fn lost(error: Error) -> LinkClosed {
+    match error {
+        Error::ConnectionClosed | Error::AlreadyClosed => LinkClosed::ByServer,
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            LinkClosed::Lost("the server hung up".to_owned())
+        }
+        Error::Io(error) => LinkClosed::Lost(io_in_words(&error)),
+        Error::Capacity(_) | Error::Utf8(_) | Error::Protocol(_) | Error::AttackAttempt => LinkClosed::Garbage,
+        other => LinkClosed::Lost(other.to_string()),
+    }
+}

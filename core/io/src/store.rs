@@ -1,0 +1,239 @@
+//! What is kept from one start to the next: devices, volumes, the phone. A TOML file that only its owner can read,
+//! always replaced as a whole. A file that cannot be read is kept aside and reported; the phone then starts with
+//! defaults.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use phone_core::event::Notice;
+use phone_core::sound::{DeviceChoice, SoundRole};
+use phone_core::{Command, Snapshot};
+use serde::{Deserialize, Serialize};
+
+const FILE: &str = "settings.toml";
+/// Larger is not ours.
+const FILE_LIMIT: u64 = 256 * 1024;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Settings {
+    /// The id of the phone that was selected last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) phone: Option<String>,
+    pub(crate) microphone: RoleSettings,
+    pub(crate) speaker: RoleSettings,
+    pub(crate) ringer: RoleSettings,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct RoleSettings {
+    /// A device's id; without one the role follows the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) volume_percent: Option<u8>,
+}
+
+impl Settings {
+    /// What of the picture is to be kept. Without a selected phone the one before is kept: signing out is no wish for
+    /// another phone.
+    pub(crate) fn of(snapshot: &Snapshot, before: &Self) -> Self {
+        let role = |view: &phone_core::snapshot::RoleView| RoleSettings {
+            device: match &view.choice {
+                DeviceChoice::Device(id) => Some(id.clone()),
+                DeviceChoice::FollowSystem => None,
+            },
+            volume_percent: Some(view.volume_percent),
+        };
+        let selected = snapshot.phones.iter().find(|phone| phone.selected).map(|phone| phone.id.clone());
+        Self {
+            phone: selected.or_else(|| before.phone.clone()),
+            microphone: role(&snapshot.sound.microphone),
+            speaker: role(&snapshot.sound.speaker),
+            ringer: role(&snapshot.sound.ringer),
+        }
+    }
+
+    /// What to tell the phone at its start. The phone itself is selected later, when the account's phones are known.
+    pub(crate) fn commands(&self) -> Vec<Command> {
+        let roles = [
+            (SoundRole::Microphone, &self.microphone),
+            (SoundRole::Speaker, &self.speaker),
+            (SoundRole::Ringer, &self.ringer),
+        ];
+        let mut commands = Vec::new();
+        for (role, settings) in roles {
+            if let Some(id) = &settings.device {
+                commands.push(Command::ChooseDevice { role, choice: DeviceChoice::Device(id.clone()) });
+            }
+            if let Some(percent) = settings.volume_percent {
+                commands.push(Command::SetVolume { role, percent: percent.min(100) });
+            }
+        }
+        commands
+    }
+}
+
+/// Where settings are kept.
+pub(crate) struct Store {
+    path: PathBuf,
+}
+
+impl Store {
+    pub(crate) fn new(data_dir: &Path) -> Self {
+        Self { path: data_dir.join(FILE) }
+    }
+
+    /// The settings, and what to tell the user if they could not be read.
+    pub(crate) fn load(&self) -> (Settings, Option<Notice>) {
+        match self.read() {
+            Ok(settings) => (settings, None),
+            Err(why) => {
+                let aside = self.path.with_extension("toml.broken");
+                let kept = match fs::rename(&self.path, &aside) {
+                    Ok(()) => format!("The old file is kept as {}.", aside.display()),
+                    Err(_) => format!("Check the file {}.", self.path.display()),
+                };
+                let text = format!("Your settings could not be read ({why}), so Offhook starts with its defaults.");
+                (Settings::default(), Some(Notice { id: "settings-broken", text, remedy: kept }))
+            }
+        }
+    }
+
+    fn read(&self) -> Result<Settings, String> {
+        match fs::metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Settings::default()),
+            Err(error) => return Err(error.to_string()),
+            Ok(facts) if !facts.is_file() || facts.len() > FILE_LIMIT => {
+                return Err("it is no settings file".to_owned());
+            }
+            Ok(_) => {}
+        }
+        let text = fs::read_to_string(&self.path).map_err(|error| error.to_string())?;
+        toml::from_str(&text).map_err(|error| error.message().to_owned())
+    }
+
+    /// Replaces the file as a whole: it is never half written, not even when the power fails.
+    pub(crate) fn save(&self, settings: &Settings) -> io::Result<()> {
+        let text = toml::to_string(settings).map_err(io::Error::other)?;
+        if let Some(folder) = self.path.parent() {
+            private_folder(folder)?;
+        }
+        let new = self.path.with_extension("toml.new");
+        let mut file = private_file(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&new, &self.path)
+    }
+}
+
+#[cfg(unix)]
+fn private_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(not(unix))]
+fn private_folder(path: &Path) -> io::Result<()> {
+    // The user's own application folder; its access list is inherited.
+    fs::create_dir_all(path)
+}
+
+#[cfg(unix)]
+fn private_file(path: &Path) -> io::Result<fs::File> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    // Also when it was there already with other rights.
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
+#[cfg(not(unix))]
+fn private_file(path: &Path) -> io::Result<fs::File> {
+    fs::File::create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of its own per test, removed at the end.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("offhook-store-{}-{name}", std::process::id()));
+            fs::remove_dir_all(&path).ok();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).ok();
+        }
+    }
+
+    fn some_settings() -> Settings {
+        Settings {
+            phone: Some("phone-1".to_owned()),
+            microphone: RoleSettings { device: Some("pulseaudio:mic \"x\"".to_owned()), volume_percent: Some(80) },
+            speaker: RoleSettings { device: None, volume_percent: Some(100) },
+            ringer: RoleSettings::default(),
+        }
+    }
+
+    #[test]
+    fn settings_survive_a_restart() {
+        let folder = Folder::new("round-trip");
+        let store = Store::new(&folder.0);
+        assert_eq!(store.load(), (Settings::default(), None), "no file is no fault");
+        store.save(&some_settings()).unwrap();
+        assert_eq!(store.load(), (some_settings(), None));
+        store.save(&Settings::default()).unwrap();
+        assert_eq!(store.load(), (Settings::default(), None));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_can_read_the_settings() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = Folder::new("private");
+        let store = Store::new(&folder.0);
+        store.save(&some_settings()).unwrap();
+        assert_eq!(fs::metadata(&folder.0).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::metadata(folder.0.join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_broken_file_is_kept_aside_and_reported() {
+        let folder = Folder::new("broken");
+        let store = Store::new(&folder.0);
+        fs::create_dir_all(&folder.0).unwrap();
+        fs::write(folder.0.join(FILE), b"speaker = 7 [\xff").unwrap();
+        let (settings, notice) = store.load();
+        assert_eq!(settings, Settings::default());
+        assert_eq!(notice.unwrap().id, "settings-broken");
+        assert_eq!(fs::read(folder.0.join("settings.toml.broken")).unwrap(), b"speaker = 7 [\xff");
+        assert_eq!(store.load(), (Settings::default(), None), "the next start is clean");
+    }
+
+    #[test]
+    fn settings_become_commands_within_their_range() {
+        let settings = Settings {
+            ringer: RoleSettings { device: Some("d".to_owned()), volume_percent: Some(250) },
+            ..Settings::default()
+        };
+        let role = SoundRole::Ringer;
+        assert_eq!(
+            settings.commands(),
+            [
+                Command::ChooseDevice { role, choice: DeviceChoice::Device("d".to_owned()) },
+                Command::SetVolume { role, percent: 100 }
+            ]
+        );
+    }
+}
