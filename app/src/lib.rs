@@ -1,1 +1,13 @@
-pub fn x() {}
+//! Offhook: the window and the command line.
+
+pub mod alert;
+pub mod app;
+pub mod model;
+pub mod os;
+pub mod panels;
+pub mod shortcuts;
+pub mod text;
+pub mod theme;
+pub mod widgets;
+
+pub use app::{StartPractice, WakeSlot, WindowOptions, run_window};

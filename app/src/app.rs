@@ -1,0 +1,324 @@
+//! The window of a running phone: `logic` drains events, `ui` draws; nothing more.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use eframe::egui::{self, ViewportBuilder, ViewportCommand};
+use phone_core::command::SignIn;
+use phone_core::event::Event;
+use phone_core::sound::OpenedBecause;
+use phone_core::{Command, Snapshot};
+use phone_io::PhoneHandle;
+
+use crate::alert::Alert;
+use crate::model::history::History;
+use crate::model::{self, Levels};
+use crate::os::icon::window_icon;
+use crate::os::preferences::Preferences;
+use crate::panels::screen::{Order, Scene, Screen, apply_preferences};
+use crate::panels::signed_out::Practice;
+use crate::text;
+use crate::theme::{self, ThemeChoice, size};
+
+/// Starts the practice exchange, if it does not run yet, and says how to sign in to it. Called on its own thread.
+pub type StartPractice = Arc<dyn Fn() -> anyhow::Result<SignIn> + Send + Sync>;
+
+/// What the window needs to start.
+pub struct WindowOptions {
+    pub handle: PhoneHandle,
+    /// The slot whose [`WakeSlot::callback`] the phone was started with.
+    pub wake: Arc<WakeSlot>,
+    /// Sign in to the practice exchange at once.
+    pub demo: bool,
+    /// `None`: the button that starts the practice exchange is greyed out.
+    pub start_practice: Option<StartPractice>,
+    /// Where theme and text size are kept; `None`: nowhere.
+    pub settings_file: Option<PathBuf>,
+    /// Overrides the theme kept there.
+    pub theme: Option<ThemeChoice>,
+}
+
+/// Lets the phone, which starts before the window, ask the window for a new frame.
+#[derive(Default)]
+pub struct WakeSlot {
+    ctx: OnceLock<egui::Context>,
+}
+
+impl WakeSlot {
+    /// Something new is there to draw. Returns at once, from any thread; does nothing before the window is open.
+    pub fn wake(&self) {
+        if let Some(ctx) = self.ctx.get() {
+            ctx.request_repaint();
+        }
+    }
+
+    /// What `phone_io::start` wants as its wake.
+    pub fn callback(self: &Arc<Self>) -> Arc<dyn Fn() + Send + Sync> {
+        let slot = Arc::clone(self);
+        Arc::new(move || slot.wake())
+    }
+
+    fn fill(&self, ctx: &egui::Context) {
+        // A second window would keep the first one's context; there is only one.
+        if self.ctx.set(ctx.clone()).is_err() {
+            tracing::debug!("the wake slot is filled already");
+        }
+    }
+}
+
+/// The phone as the window sees it.
+pub trait Link {
+    /// `false`: the phone did not take it.
+    fn send(&self, command: Command) -> bool;
+    fn snapshot(&self) -> Arc<Snapshot>;
+    fn next_event(&self) -> Option<Event>;
+    fn levels(&self) -> Levels;
+}
+
+impl Link for Arc<PhoneHandle> {
+    fn send(&self, command: Command) -> bool {
+        PhoneHandle::send(self, command)
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        PhoneHandle::snapshot(self)
+    }
+
+    fn next_event(&self) -> Option<Event> {
+        self.try_event()
+    }
+
+    fn levels(&self) -> Levels {
+        let meters = self.meters();
+        Levels { microphone: meters.microphone_dbfs(), speaker: meters.speaker_dbfs(), ringer: meters.ringer_dbfs() }
+    }
+}
+
+/// Opens the window and returns when it was closed; calls and sessions have ended cleanly then.
+pub fn run_window(options: WindowOptions) -> anyhow::Result<()> {
+    let WindowOptions { handle, wake, demo, start_practice, settings_file, theme } = options;
+    let mut preferences = settings_file.as_deref().map(Preferences::load).unwrap_or_default();
+    if let Some(theme) = theme {
+        preferences.theme = theme;
+    }
+    let handle = Arc::new(handle);
+    let link = Arc::clone(&handle);
+    let result = eframe::run_native(
+        text::PRODUCT,
+        native_options(),
+        Box::new(move |creation| {
+            prepare(&creation.egui_ctx, &preferences);
+            wake.fill(&creation.egui_ctx);
+            let mut window = Window::new(link, preferences, Instant::now());
+            window.start_practice = start_practice;
+            window.settings_file = settings_file;
+            if demo {
+                window.begin_practice(&creation.egui_ctx);
+            } else if window.start_practice.is_some() {
+                window.practice = Practice::Ready;
+            }
+            Ok(Box::new(window))
+        }),
+    );
+    // The window has dropped its share by now; a session that nobody ends would block the next call.
+    if let Some(handle) = Arc::into_inner(handle) {
+        handle.shut_down(Duration::from_secs(3));
+    }
+    result.map_err(|error| anyhow::anyhow!("{error}")).context("the window could not be opened")
+}
+
+/// How the window is opened, also for its pictures.
+pub fn native_options() -> eframe::NativeOptions {
+    eframe::NativeOptions {
+        viewport: ViewportBuilder::default()
+            .with_title(text::PRODUCT)
+            .with_app_id("offhook")
+            .with_inner_size(size::WINDOW)
+            .with_min_inner_size(size::WINDOW_SMALLEST)
+            .with_icon(window_icon()),
+        dithering: false,
+        ..eframe::NativeOptions::default()
+    }
+}
+
+/// Fonts, styles and what the user prefers. Before the first frame.
+pub fn prepare(ctx: &egui::Context, preferences: &Preferences) {
+    theme::install(ctx);
+    apply_preferences(ctx, preferences);
+}
+
+/// The window's state between frames.
+pub struct Window<L> {
+    link: L,
+    screen: Screen,
+    snapshot: Arc<Snapshot>,
+    history: History,
+    alert: Alert,
+    practice: Practice,
+    starting: Option<Receiver<Result<SignIn, String>>>,
+    start_practice: Option<StartPractice>,
+    settings_file: Option<PathBuf>,
+    /// The user has answered the question about the call.
+    may_close: bool,
+}
+
+/// Events taken in one frame; the rest waits for the next, so that a flood never stops drawing.
+const EVENTS_PER_FRAME: usize = 256;
+
+impl<L: Link> Window<L> {
+    pub fn new(link: L, preferences: Preferences, now: Instant) -> Self {
+        let snapshot = link.snapshot();
+        Self {
+            link,
+            screen: Screen::new(preferences, now),
+            snapshot,
+            history: History::default(),
+            alert: Alert::default(),
+            practice: Practice::None,
+            starting: None,
+            start_practice: None,
+            settings_file: None,
+            may_close: false,
+        }
+    }
+
+    /// For the pictures of the window.
+    pub fn screen_mut(&mut self) -> &mut Screen {
+        &mut self.screen
+    }
+
+    /// Takes what the phone has told since the last frame.
+    pub fn drain(&mut self, ctx: &egui::Context, now: Instant) {
+        self.snapshot = self.link.snapshot();
+        for taken in 0..EVENTS_PER_FRAME {
+            let Some(event) = self.link.next_event() else { break };
+            self.history.note(now, &event);
+            if let Some(words) = notice(&event) {
+                self.screen.tell(words, now);
+            }
+            if taken + 1 == EVENTS_PER_FRAME {
+                ctx.request_repaint();
+            }
+        }
+        self.practice_started(now);
+        let strip = model::strip::strip(&self.snapshot, &self.history, now);
+        Alert::apply(ctx, self.alert.follow(&self.snapshot, strip.word.trim_end_matches('…')));
+    }
+
+    /// Draws, and does what the user asked for.
+    pub fn draw(&mut self, ui: &mut egui::Ui, now: Instant) {
+        let scene = Scene {
+            snapshot: &self.snapshot,
+            history: &self.history,
+            levels: self.link.levels(),
+            practice: &self.practice,
+            now,
+        };
+        let orders = self.screen.ui(ui, &scene);
+        for order in orders {
+            self.carry_out(ui.ctx(), order, now);
+        }
+        if ui.input(|input| input.viewport().close_requested())
+            && !self.may_close
+            && model::calls::in_call(&self.snapshot)
+        {
+            ui.ctx().send_viewport_cmd(ViewportCommand::CancelClose);
+            self.screen.ask_to_leave();
+        }
+    }
+
+    fn carry_out(&mut self, ctx: &egui::Context, order: Order, now: Instant) {
+        match order {
+            Order::Send(command) => {
+                if !self.link.send(command) {
+                    self.screen.tell(text::PHONE_BUSY, now);
+                }
+            }
+            Order::StartPractice => self.begin_practice(ctx),
+            Order::Keep(preferences) => {
+                if let Some(file) = &self.settings_file {
+                    preferences.save_in_background(file.clone());
+                }
+            }
+            Order::Copy(words) => ctx.copy_text(words),
+            Order::Quit => {
+                self.may_close = true;
+                ctx.send_viewport_cmd(ViewportCommand::Close);
+            }
+        }
+    }
+
+    /// Starts the practice exchange on a thread of its own.
+    fn begin_practice(&mut self, ctx: &egui::Context) {
+        let (Some(start), None) = (self.start_practice.clone(), &self.starting) else { return };
+        // One answer; the thread never waits for the window.
+        let (answer, starting) = sync_channel(1);
+        let ctx = ctx.clone();
+        let spawned = std::thread::Builder::new().name("start-practice".to_owned()).spawn(move || {
+            let result = start().map_err(|error| format!("{error:#}"));
+            // The window may have gone by now, and then nobody wants the answer.
+            if answer.send(result).is_ok() {
+                ctx.request_repaint();
+            }
+        });
+        match spawned {
+            Ok(_) => {
+                self.practice = Practice::Starting;
+                self.starting = Some(starting);
+            }
+            Err(error) => self.practice = Practice::Failed(error.to_string()),
+        }
+    }
+
+    fn practice_started(&mut self, now: Instant) {
+        let Some(starting) = &self.starting else { return };
+        let result = match starting.try_recv() {
+            Ok(result) => result,
+            Err(TryRecvError::Empty) => return,
+            Err(TryRecvError::Disconnected) => Err("It stopped unexpectedly.".to_owned()),
+        };
+        self.starting = None;
+        match result {
+            Ok(sign_in) => {
+                self.practice = Practice::Ready;
+                self.carry_out_sign_in(sign_in, now);
+            }
+            Err(why) => self.practice = Practice::Failed(why),
+        }
+    }
+
+    fn carry_out_sign_in(&mut self, sign_in: SignIn, now: Instant) {
+        if !self.link.send(Command::SignIn(sign_in)) {
+            self.screen.tell(text::PHONE_BUSY, now);
+        }
+    }
+}
+
+/// What is worth a notice at the bottom of the window.
+fn notice(event: &Event) -> Option<String> {
+    match event {
+        Event::Ended { report, .. } => text::end_sentence(report.end_reason, report.direction).map(str::to_owned),
+        Event::Device { role, name, why } if *why != OpenedBecause::Asked => {
+            Some(text::device_changed(*role, name, *why))
+        }
+        Event::Problem(notice) => Some(format!("{} {}", notice.text, notice.remedy)),
+        _ => None,
+    }
+}
+
+impl<L: Link> eframe::App for Window<L> {
+    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        self.drain(ctx, Instant::now());
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.draw(ui, Instant::now());
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+}

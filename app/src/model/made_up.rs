@@ -1,0 +1,40 @@
+//! Made-up pictures of a phone, for tests and for the screenshots.
+
+use std::time::Instant;
+
+use phone_core::event::CallDirection;
+use phone_core::ids::CallId;
+use phone_core::snapshot::{AccountView, CallState, CallView, Snapshot, Standing};
+
+/// A call that started at `started`, and was connected then if its state says so.
+pub fn call(id: u64, name: &str, state: CallState, started: Instant) -> CallView {
+    let connected = matches!(state, CallState::Connected | CallState::Held { .. } | CallState::Recovering { .. });
+    CallView {
+        id: CallId(id),
+        direction: CallDirection::In,
+        peer_name: name.into(),
+        peer_address: "+44 7700 900142".into(),
+        queue: None,
+        state,
+        muted: false,
+        pending: None,
+        hold_refused: None,
+        started,
+        connected: connected.then_some(started),
+        quality: None,
+        media: None,
+        far_hears: None,
+        digits: String::new(),
+    }
+}
+
+/// Signed in to the practice exchange and ready.
+pub fn snapshot(calls: Vec<CallView>) -> Snapshot {
+    Snapshot {
+        standing: Standing::Ready,
+        account: Some(AccountView { user: "Ana Kovač".into(), organisation: "Practice".into(), practice: true }),
+        calls,
+        revision: 1,
+        ..Snapshot::default()
+    }
+}

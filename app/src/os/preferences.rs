@@ -1,0 +1,80 @@
+//! What the user chose for the window itself. Kept in a small TOML file; a broken file means the defaults.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::theme::ThemeChoice;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Preferences {
+    pub theme: ThemeChoice,
+    /// In percent: 100, 125, 150 or 200.
+    pub text_size: u16,
+    pub reduce_motion: bool,
+}
+
+impl Default for Preferences {
+    fn default() -> Self {
+        Self { theme: ThemeChoice::System, text_size: 100, reduce_motion: false }
+    }
+}
+
+impl Preferences {
+    /// How much larger than designed everything is drawn.
+    pub fn zoom(&self) -> f32 {
+        f32::from(self.text_size.clamp(100, 200)) / 100.0
+    }
+
+    /// From the file; the defaults when there is none or it cannot be read.
+    pub fn load(file: &Path) -> Self {
+        let Ok(text) = std::fs::read_to_string(file) else { return Self::default() };
+        toml::from_str(&text).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the window's settings cannot be read; the defaults are used");
+            Self::default()
+        })
+    }
+
+    /// Writes the file on a thread of its own: drawing never waits for a disk.
+    pub fn save_in_background(&self, file: PathBuf) {
+        let preferences = self.clone();
+        let spawned = std::thread::Builder::new().name("save-settings".to_owned()).spawn(move || {
+            if let Err(error) = preferences.save(&file) {
+                tracing::warn!(%error, "the window's settings could not be saved");
+            }
+        });
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "the window's settings could not be saved");
+        }
+    }
+
+    fn save(&self, file: &Path) -> anyhow::Result<()> {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        // Written beside and renamed, so that a crash never leaves half a file.
+        let draft = file.with_extension("new");
+        std::fs::write(&draft, toml::to_string(self)?)?;
+        std::fs::rename(&draft, file)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_survive_a_restart() {
+        let folder = std::env::temp_dir().join(format!("offhook-preferences-{}", std::process::id()));
+        let file = folder.join("window.toml");
+        let chosen = Preferences { theme: ThemeChoice::Dark, text_size: 150, reduce_motion: true };
+        chosen.save(&file).expect("the folder can be written");
+        assert_eq!(Preferences::load(&file), chosen);
+        std::fs::write(&file, "theme = 7").expect("the folder can be written");
+        assert_eq!(Preferences::load(&file), Preferences::default());
+        std::fs::remove_dir_all(&folder).expect("the folder can be removed");
+        assert_eq!(Preferences::load(&file), Preferences::default());
+    }
+}

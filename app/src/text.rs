@@ -1,0 +1,442 @@
+//! All words the user reads. Plain, second person, cause then action; never only a number, never blame.
+
+use std::time::Duration;
+
+use phone_core::event::{CallDirection, EndReason, Event};
+use phone_core::snapshot::SignInStep;
+use phone_core::sound::{DeviceClass, OpenedBecause, SoundProblem, SoundRole};
+
+pub const PRODUCT: &str = "Offhook";
+
+// The strip
+pub const SIGNED_OUT: &str = "Signed out";
+pub const CANNOT_TAKE: &str = "Cannot take calls";
+pub const SIGNING_IN: &str = "Signing in";
+pub const READY: &str = "Ready";
+pub const RECONNECTING: &str = "Reconnecting";
+pub const CALLS_WAIT: &str = "calls wait";
+pub const PROBLEM: &str = "Cannot receive calls";
+pub const FIX: &str = "Fix";
+pub const INCOMING: &str = "Incoming call";
+pub const CALLING: &str = "Calling…";
+pub const ON_CALL: &str = "On call";
+pub const ON_HOLD: &str = "On hold";
+pub const REPAIRING: &str = "Repairing the call";
+pub const MUTED: &str = "MUTED";
+pub const MORE: &str = "More";
+pub const WHY: &str = "Why, and what happened last";
+pub const LAST_EVENTS: &str = "What happened last";
+pub const NO_EVENTS: &str = "Nothing yet.";
+
+// Why the strip says what it says
+pub const WHY_SIGNED_OUT: &str = "You are signed out, so nobody can call you.";
+pub const WHY_READY: &str = "You can take calls.";
+pub const WHY_READY_WARM: &str = "You can take calls. The connection is already open, so the next call starts at once.";
+pub const WHY_RECONNECTING: &str = "The connection to the service is lost. Offhook tries again by itself.";
+pub const WHY_RINGING: &str = "Somebody is calling you.";
+pub const WHY_CALLING: &str = "You are calling somebody.";
+pub const WHY_ON_CALL: &str = "You are in a call.";
+pub const WHY_ON_HOLD: &str = "The call is on hold. The other side cannot hear you.";
+pub const WHY_REPAIRING: &str =
+    "The sound connection of this call broke. Offhook is building a new one; the call goes on.";
+
+// Calls
+pub const PHONE: &str = "Phone";
+pub const NO_PHONE: &str = "No phone is assigned to you";
+pub const CHOOSE_PHONE: &str = "Choose a phone";
+pub const SEARCH_PHONES: &str = "Search phones";
+pub const NO_SUCH_PHONE: &str = "No phone is called that.";
+pub const IN_USE: &str = "In use now";
+pub const AVAILABLE: &str = "Available";
+pub const OFF: &str = "Off";
+pub const DIAL_HINT: &str = "Number, name or link";
+pub const CALL: &str = "Call";
+pub const KEYPAD: &str = "Keypad";
+pub const DELETE_DIGIT: &str = "Delete the last character";
+pub const RECENT: &str = "Recent";
+pub const NO_RECENT: &str = "No calls yet.";
+pub const NO_RECENT_PRACTICE: &str = "No calls yet. Press “Echo test” to hear yourself.";
+pub const ECHO_TEST: &str = "Echo test";
+pub const CALL_ME: &str = "Call me";
+pub const NOTHING_TO_DIAL: &str = "Type a number or a name first.";
+pub const NOT_READY_TO_DIAL: &str = "You can call as soon as the strip says Ready.";
+pub const HIDDEN_NUMBER: &str = "Hidden number";
+pub const MISSED: &str = "Missed";
+
+// Persistent connection
+pub const PERSISTENT: &str = "Persistent connection";
+pub const STOP: &str = "Stop";
+
+// A call
+pub const ANSWER: &str = "Answer";
+pub const ANSWER_AND_HOLD: &str = "Answer and hold";
+pub const ANSWERING: &str = "Answering…";
+pub const DECLINE: &str = "Decline";
+pub const DECLINING: &str = "Declining…";
+pub const RINGS: &str = "Ringing";
+pub const MUTE: &str = "Mute";
+pub const UNMUTE_HINT: &str = "in Offhook · press to speak";
+pub const HOLD: &str = "Hold";
+pub const HOLDING: &str = "Holding…";
+pub const RESUME: &str = "Resume";
+pub const RESUMING: &str = "Resuming…";
+pub const SWAP: &str = "Swap";
+pub const SOUND_TOOL: &str = "Sound";
+pub const END: &str = "End call";
+pub const ENDING: &str = "Ending…";
+pub const COPY_NUMBER: &str = "Copy the number";
+pub const CALLED_YOU: &str = "called you";
+pub const YOU_CALLED: &str = "you called";
+pub const NOT_CONNECTED_HOLD: &str = "Hold works once the call is connected.";
+pub const NOT_CONNECTED_KEYS: &str = "The keypad works once the call is connected.";
+pub const HELD_KEYS: &str = "Resume the call first. Keys are not sent while it is on hold.";
+pub const TALKING_WHILE_MUTED: &str = "You are talking while muted.";
+pub const PRESS_MUTE: &str = "Press Mute to be heard.";
+pub const HOLD_NOTE_ACTION: &str = "Press Resume to go on talking.";
+pub const REPAIR_NOTE: &str = "The sound broke off.";
+pub const REPAIR_NOTE_ACTION: &str = "Offhook is building a new connection. Stay on the line.";
+pub const RINGING_THERE: &str = "It rings there";
+pub const SETTING_UP: &str = "Setting up the call";
+pub const WAITING_FOR_ANSWER: &str = "The call starts when they answer.";
+pub const SETTING_UP_DETAIL: &str = "Looking for them and for a way to send sound.";
+pub const SENT_BY_RTP: &str = "Sent · RFC 4733";
+pub const DIGITS_HINT: &str = "Type digits, or press the keys";
+pub const AGO_60: &str = "60 s ago";
+pub const NOW: &str = "now";
+pub const QUALITY: &str = "Call quality";
+
+// Sound
+pub const CLOSED: &str = "Closed until a call";
+pub const OPENS_ON_ANSWER: &str = "Opens when you answer";
+pub const OPENING: &str = "Opening…";
+pub const OPEN: &str = "Open";
+pub const PAUSED: &str = "Paused";
+pub const THEY_HEAR: &str = "They hear you";
+pub const THEY_DONT_HEAR: &str = "They don’t hear you";
+pub const THEY_MAY_NOT_HEAR: &str = "They may not hear you";
+pub const WAITING_FOR_PROOF: &str = "Waiting for proof";
+pub const RINGING_ALOUD: &str = "Ringing aloud";
+pub const NOBODY_HEARS_RING: &str = "Nobody hears the ring";
+pub const QUIETER: &str = "Quieter";
+pub const LOUDER: &str = "Louder";
+pub const FOLLOW_SYSTEM: &str = "Follow the system";
+pub const NO_DEVICE: &str = "No device";
+pub const ALL_SOUND: &str = "All sound settings";
+pub const LEVEL_RIGHT: &str = "Level is right";
+pub const LEVEL_LOW: &str = "Too quiet";
+pub const LEVEL_HIGH: &str = "Too loud";
+pub const LEVEL_SILENT: &str = "Silent";
+pub const CLIP: &str = "Clip";
+pub const LEVEL_MIC: &str = "Level";
+pub const LEVEL_CALLS: &str = "Calls";
+pub const LEVEL_RING: &str = "Ring";
+pub const SOUND_NOTE: &str = "Changes apply at once, also during a call.";
+pub const NO_MICROPHONE: &str = "No microphone found. Plug one in; it appears here at once.";
+pub const NO_SPEAKER: &str = "No speaker found. Plug one in; it appears here at once.";
+
+// Pages
+pub const TAB_CALLS: &str = "Calls";
+pub const TAB_SETTINGS: &str = "Settings";
+pub const PAGE_SOUND: &str = "Sound";
+pub const PAGE_SETTINGS: &str = "Settings";
+pub const BACK: &str = "Back";
+
+// Settings
+pub const ACCOUNT: &str = "Account";
+pub const PRACTICE_ACCOUNT: &str = "Practice exchange on this computer";
+pub const SIGN_OUT: &str = "Sign out";
+pub const SIGN_OUT_IN_CALL: &str = "End the call first.";
+pub const APPEARANCE: &str = "Appearance";
+pub const THEME: &str = "Theme";
+pub const THEME_SYSTEM: &str = "System";
+pub const THEME_LIGHT: &str = "Light";
+pub const THEME_DARK: &str = "Dark";
+pub const TEXT_SIZE: &str = "Text size";
+pub const REDUCE_MOTION: &str = "Reduce motion";
+pub const REDUCE_MOTION_NOTE: &str = "Nothing pulses or turns";
+pub const SOUND_ROW: &str = "Devices and volume";
+pub const SOUND_ROW_NOTE: &str = "Microphone, speaker, ringer";
+pub const DURING_CALLS: &str = "Sound";
+pub const SHORTCUTS: &str = "Keyboard";
+pub const ABOUT: &str = "About";
+pub const VERSION: &str = "Version";
+pub const LICENCES: &str = "Licences";
+pub const LICENCES_NOTE: &str = "Offhook: MIT or Apache 2.0 · Inter: OFL 1.1 · Phosphor: MIT";
+pub const SAY_STATUS: &str = "Say status";
+pub const QUIT: &str = "Quit Offhook";
+
+// Signed out
+pub const CLAIM: &str = "Your phone for Genesys Cloud and SIP.";
+pub const PRACTICE_TITLE: &str = "Practise without an account";
+pub const PRACTICE_TEXT: &str =
+    "A practice exchange in this computer: echo, music, a caller who talks. Nothing leaves it.";
+pub const START_PRACTICE: &str = "Start practice";
+pub const STARTING_PRACTICE: &str = "Starting…";
+pub const NO_PRACTICE: &str = "This start of Offhook has no practice exchange.";
+pub const PRACTICE_FAILED: &str = "The practice exchange did not start.";
+
+// Problem
+pub const TRY_AGAIN: &str = "Try again";
+
+// Leaving
+pub const LEAVE_TITLE: &str = "You are in a call.";
+pub const LEAVE_TEXT: &str = "Closing Offhook ends it.";
+pub const LEAVE_YES: &str = "End call and close";
+pub const LEAVE_NO: &str = "Stay in the call";
+pub const PHONE_BUSY: &str = "The phone is busy and did not take this. Try again.";
+
+/// `04:12`, `1:02:09`.
+pub fn timer(lasted: Duration) -> String {
+    let s = lasted.as_secs();
+    if s < 3_600 {
+        format!("{:02}:{:02}", s / 60, s % 60)
+    } else {
+        format!("{}:{:02}:{:02}", s / 3_600, s / 60 % 60, s % 60)
+    }
+}
+
+/// `1:10`, `12:05`: for what only accompanies a state.
+pub fn short_timer(lasted: Duration) -> String {
+    let s = lasted.as_secs();
+    if s < 3_600 { format!("{}:{:02}", s / 60, s % 60) } else { timer(lasted) }
+}
+
+/// `12 s`, `6 min 12 s`, `1 h 3 min`.
+pub fn span(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+    }
+}
+
+/// `just now`, `5 min ago`, `2 h ago`.
+pub fn ago(age: Duration) -> String {
+    match age.as_secs() / 60 {
+        0 => "just now".to_owned(),
+        minutes @ 1..60 => format!("{minutes} min ago"),
+        minutes => format!("{} h ago", minutes / 60),
+    }
+}
+
+/// How long the warm connection stays, for the strip: whole minutes, so that nothing is redrawn each second.
+pub fn warm(left: Option<Duration>) -> String {
+    match left.map(|left| left.as_secs()) {
+        None => "warm".to_owned(),
+        Some(seconds) if seconds < 60 => format!("warm {seconds} s"),
+        Some(seconds) => format!("warm {} min", seconds.div_ceil(60)),
+    }
+}
+
+pub fn warm_left(left: Option<Duration>) -> String {
+    left.map_or_else(
+        || "Stays open until you sign out.".to_owned(),
+        |left| format!("Stays open {} more after the last call", short_timer(left)),
+    )
+}
+
+pub fn rings_for(left: u64) -> String {
+    format!("Rings for {left} more second{}", if left == 1 { "" } else { "s" })
+}
+
+pub fn rings_of(total: u64) -> String {
+    format!("of {total}")
+}
+
+pub fn is_calling(name: &str) -> String {
+    format!("{name} is calling")
+}
+
+pub fn seconds(count: u64) -> String {
+    format!("{count} s")
+}
+
+pub fn percent(value: u8) -> String {
+    format!("{value} %")
+}
+
+pub fn dbfs(level: f32) -> String {
+    format!("{level:.0} dB").replace('-', "−")
+}
+
+pub fn on_hold_for(lasted: Duration) -> String {
+    format!("On hold {}", short_timer(lasted))
+}
+
+pub fn holds_note(name: &str) -> String {
+    format!("{name} is on hold and cannot hear you.")
+}
+
+pub fn call_lasted(lasted: Duration) -> String {
+    format!("call {}", timer(lasted))
+}
+
+pub fn more_held(count: usize) -> String {
+    if count == 1 { "1 more call on hold".to_owned() } else { format!("{count} more calls on hold") }
+}
+
+pub fn retries_in(left: u64) -> String {
+    format!("Offhook tries again by itself in {left} s.")
+}
+
+pub fn sign_in_step(step: SignInStep) -> &'static str {
+    match step {
+        SignInStep::Contacting => "Reaching the service",
+        SignInStep::Authorising => "Asking for permission",
+        SignInStep::Identity => "Reading who you are",
+        SignInStep::Connecting => "Opening the connection",
+        SignInStep::Subscribing => "Waiting for calls",
+    }
+}
+
+pub fn role(role: SoundRole) -> &'static str {
+    match role {
+        SoundRole::Microphone => "Microphone",
+        SoundRole::Speaker => "Speaker",
+        SoundRole::Ringer => "Ringer",
+    }
+}
+
+/// The badge of a device; `None` when the class says nothing useful.
+pub fn device_class(class: DeviceClass) -> Option<&'static str> {
+    match class {
+        DeviceClass::Headset => Some("Headset"),
+        DeviceClass::BuiltIn => Some("Built in"),
+        DeviceClass::Speaker => Some("Speaker"),
+        DeviceClass::BluetoothNarrowband => Some("Narrow Bluetooth"),
+        DeviceClass::Virtual => Some("Virtual"),
+        DeviceClass::Unknown => None,
+    }
+}
+
+/// Short, for the lane of the sound bar.
+pub fn sound_problem_short(problem: &SoundProblem) -> &'static str {
+    match problem {
+        SoundProblem::NoSoundServer => "No sound service",
+        SoundProblem::NoDevice => "Nothing plugged in",
+        SoundProblem::Missing(_) => "Not plugged in",
+        SoundProblem::Busy(_) => "Held by another program",
+        SoundProblem::NoPermission => "Blocked by the system",
+        SoundProblem::Failed(_) => "Device failed",
+    }
+}
+
+/// Cause, then action.
+pub fn sound_problem(problem: &SoundProblem) -> String {
+    match problem {
+        SoundProblem::NoSoundServer => {
+            "This computer has no sound service, so calls are silent. Start one; Offhook notices by itself.".to_owned()
+        }
+        SoundProblem::NoDevice => "No device is plugged in. Plug one in; it is used at once.".to_owned(),
+        SoundProblem::Missing(name) => format!("{name} is not plugged in. Plug it in, or choose another device."),
+        SoundProblem::Busy(name) => {
+            format!("Another program holds {name}. Close it there, or choose another device.")
+        }
+        SoundProblem::NoPermission => {
+            "The system does not let Offhook use the microphone. Allow it in the privacy settings.".to_owned()
+        }
+        SoundProblem::Failed(why) => format!("The device failed ({why}). Unplug it and plug it in, or choose another."),
+    }
+}
+
+/// How a call ended, for the notice and for the list; `None` when there is nothing to explain.
+pub fn end_reason(reason: EndReason) -> Option<&'static str> {
+    match reason {
+        EndReason::Hangup => None,
+        EndReason::Declined => Some("declined"),
+        EndReason::Busy => Some("busy"),
+        EndReason::NoAnswer => Some("no answer"),
+        EndReason::NotFound => Some("number not found"),
+        EndReason::Transferred => Some("transferred"),
+        EndReason::AnsweredElsewhere => Some("answered by a colleague"),
+        EndReason::Cancelled => Some("cancelled"),
+        EndReason::MediaFailed => Some("no sound connection"),
+        EndReason::ServiceFailed => Some("the service failed"),
+        EndReason::SignedOut => Some("signed out"),
+    }
+}
+
+/// The sentence after a call that did not go as wished; `None` after a normal one.
+pub fn end_sentence(reason: EndReason, direction: CallDirection) -> Option<&'static str> {
+    match (reason, direction) {
+        (EndReason::Hangup | EndReason::Transferred | EndReason::SignedOut, _) => None,
+        (EndReason::Declined | EndReason::Cancelled, CallDirection::In) => None,
+        (EndReason::Declined, CallDirection::Out) => Some("They declined the call."),
+        (EndReason::Cancelled, CallDirection::Out) => Some("The call was cancelled."),
+        (EndReason::Busy, _) => Some("They are in another call. Try again later."),
+        (EndReason::NoAnswer, CallDirection::Out) => Some("They did not answer."),
+        (EndReason::NoAnswer, CallDirection::In) => Some("You missed a call."),
+        (EndReason::NotFound, _) => Some("This number is not in service. Check it and dial again."),
+        (EndReason::AnsweredElsewhere, _) => Some("A colleague answered this call."),
+        (EndReason::MediaFailed, _) => Some("No sound connection could be made. Check your network, then dial again."),
+        (EndReason::ServiceFailed, _) => Some("The service ended the call. Try again."),
+    }
+}
+
+/// One line in “What happened last”; `None` for what is not worth one.
+pub fn event(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Registered { again: false } => "Signed in".to_owned(),
+        Event::Registered { again: true } => "Connected again".to_owned(),
+        Event::Unregistered => "Lost the connection to the service".to_owned(),
+        Event::Dialling { .. } => "You dialled".to_owned(),
+        Event::Alerting { .. } => "A call came in".to_owned(),
+        Event::Ringing { .. } => "It rang there".to_owned(),
+        Event::Connected { .. } => "Call connected".to_owned(),
+        Event::Held { .. } => "Call put on hold".to_owned(),
+        Event::Resumed { .. } => "Call resumed".to_owned(),
+        Event::Muted { muted: true } => "Muted".to_owned(),
+        Event::Muted { muted: false } => "No longer muted".to_owned(),
+        Event::Device { role: which, name, why } => device_changed(*which, name, *why),
+        Event::Ended { report, .. } => match end_reason(report.end_reason) {
+            Some(reason) => format!("Call ended: {reason}"),
+            None => "Call ended".to_owned(),
+        },
+        Event::Problem(notice) => notice.text.clone(),
+        Event::Media { .. } | Event::Quality { .. } | Event::DigitSent { .. } | Event::DigitReceived { .. } => {
+            return None;
+        }
+    })
+}
+
+/// `Microphone: now Laptop, the other one is gone`.
+pub fn device_changed(which: SoundRole, name: &str, why: OpenedBecause) -> String {
+    let role = role(which);
+    match why {
+        OpenedBecause::Asked => format!("{role}: {name}"),
+        OpenedBecause::FellBack => format!("{role}: now {name}, the other one is gone"),
+        OpenedBecause::FollowedSystem => format!("{role}: now {name}, as the system chose"),
+        OpenedBecause::CameBack => format!("{role}: {name} is back"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_as_people_say_them() {
+        assert_eq!(timer(Duration::from_secs(252)), "04:12");
+        assert_eq!(timer(Duration::from_secs(3_729)), "1:02:09");
+        assert_eq!(short_timer(Duration::from_secs(70)), "1:10");
+        assert_eq!(span(12), "12 s");
+        assert_eq!(span(372), "6 min 12 s");
+        assert_eq!(span(3_800), "1 h 3 min");
+        assert_eq!(ago(Duration::from_secs(59)), "just now");
+        assert_eq!(ago(Duration::from_secs(60)), "1 min ago");
+        assert_eq!(ago(Duration::from_secs(7_300)), "2 h ago");
+    }
+
+    #[test]
+    fn warm_time_is_in_minutes_until_the_last_one() {
+        assert_eq!(warm(None), "warm");
+        assert_eq!(warm(Some(Duration::from_secs(462))), "warm 8 min");
+        assert_eq!(warm(Some(Duration::from_secs(60))), "warm 1 min");
+        assert_eq!(warm(Some(Duration::from_secs(59))), "warm 59 s");
+    }
+
+    #[test]
+    fn levels_carry_a_true_minus_sign() {
+        assert_eq!(dbfs(-22.4), "−22 dB");
+    }
+}
