@@ -12,6 +12,7 @@ pub mod media;
 pub mod output;
 pub mod phone;
 pub mod redact;
+pub mod sdp;
 pub mod snapshot;
 pub mod sound;
 

@@ -3,9 +3,22 @@
 //! Feed [`MediaEngine`] one input with its time, drain [`MediaEngine::poll`] until `None`, then wait until
 //! [`MediaEngine::deadline`] or the next input. It opens no socket: it asks for *legs* (a UDP socket, a stream to
 //! a TURN server), is told their addresses and what arrived on them, and says what to transmit on them.
+//!
+//! Rooms: `engine` routes between sessions and legs; `session` is one call's media from offer to close;
+//! `webrtc` wraps the ICE, DTLS and SRTP crate and `turn` the TURN crate; `gather` makes candidates and holds the
+//! relay fence; `rtp`, `dtmf` and `stats` are what their names say.
 
+mod dtmf;
 mod engine;
+mod gather;
+mod rtp;
+mod session;
+mod stats;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod types;
+mod webrtc;
 
 pub use engine::MediaEngine;
+pub use stats::mos_estimate;
 pub use types::*;
