@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use serde::Serialize;
+
 use crate::event::{CallDirection, EndReason, Notice, Quality};
 use crate::ids::CallId;
 use crate::media::MediaUp;
@@ -157,6 +159,16 @@ pub struct SoundView {
     pub microphone: RoleView,
     pub speaker: RoleView,
     pub ringer: RoleView,
+    /// How long the microphone was open, as the sound side last told; `None` before it told anything.
+    pub microphone_time: Option<MicrophoneTime>,
+}
+
+/// From [`SoundEvent::MicrophoneTime`](crate::sound::SoundEvent::MicrophoneTime): since the start of the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MicrophoneTime {
+    pub open_ms: u64,
+    /// Of that, while no call was connected; anything much over a second is a bug worth a report.
+    pub open_while_idle_ms: u64,
 }
 
 #[derive(Clone, Debug)]
