@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -50,6 +50,7 @@ pub struct Meters {
     microphone: AtomicU32,
     speaker: AtomicU32,
     ringer: AtomicU32,
+    late_ticks: AtomicU64,
 }
 
 /// What a meter shows when nothing is open.
@@ -58,7 +59,7 @@ const SILENCE_DBFS: f32 = -100.0;
 impl Default for Meters {
     fn default() -> Self {
         let silence = || AtomicU32::new(SILENCE_DBFS.to_bits());
-        Self { microphone: silence(), speaker: silence(), ringer: silence() }
+        Self { microphone: silence(), speaker: silence(), ringer: silence(), late_ticks: AtomicU64::new(0) }
     }
 }
 
@@ -73,6 +74,15 @@ impl Meters {
 
     pub fn ringer_dbfs(&self) -> f32 {
         f32::from_bits(self.ringer.load(Ordering::Relaxed))
+    }
+
+    /// How often the media thread came more than 10 ms late since the start: a busy computer.
+    pub fn late_ticks(&self) -> u64 {
+        self.late_ticks.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_late(&self, ticks: u64) {
+        self.late_ticks.fetch_add(ticks, Ordering::Relaxed);
     }
 
     /// `None`: the device is closed.

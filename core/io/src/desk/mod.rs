@@ -1,83 +1,432 @@
-//! [`Desk`]: devices, chains and the audio of every session.
+//! [`Desk`]: devices, chains and the audio of every session, in ticks of 10 ms.
+//!
+//! Tell it what the phone asks and what arrives, call [`Desk::run`] at [`Desk::deadline`] or earlier, and take what it
+//! tells with [`Desk::poll`]. It ticks only while there is something to hear or to say: with no call and no tone it
+//! looks for news of the sound system twice a second and is otherwise asleep.
+//!
+//! Pace. The microphone is encoded as fast as it delivers and sound for the speaker is made as fast as the speaker
+//! takes it, so no ring grows however far clocks drift. The tick gives the pace only where there is no device: silence
+//! is sent until the microphone is there, and a session without a speaker is emptied into nothing.
 
+mod open_time;
+mod session;
 mod words;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use phone_audio::sound::{Sound, SoundNews, SoundRequest};
+use phone_audio::Frame;
+use phone_audio::capture::CaptureChain;
+use phone_audio::playout::SpeakerChain;
+use phone_audio::ring::{CaptureReader, PlaybackWriter};
+use phone_audio::sound::{Role, Sound, SoundError, SoundNews, SoundRequest};
 use phone_core::Input;
 use phone_core::ids::SessionId;
 use phone_core::media::{AudioPacket, Codec};
-use phone_core::sound::{SoundCommand, SoundEvent};
+use phone_core::sound::{SoundCommand, SoundEvent, SoundRole, Tone};
 
 use crate::handle::Meters;
+use open_time::OpenTime;
+use session::DeskSession;
 
+const TICK: Duration = Duration::from_millis(10);
+/// Later than this the ticks in between are left out: what they would have played is past.
+const STALL: Duration = Duration::from_millis(60);
+/// A microphone that delivers nothing for this long is taken for dead, and silence is sent in its place.
+const MICROPHONE_PAUSE: Duration = Duration::from_millis(60);
+/// The speaker stays open this long after it was last needed: the busy tone after a call needs no second opening.
+const SPEAKER_LINGER: Duration = Duration::from_secs(2);
+const RINGER_LINGER: Duration = Duration::from_millis(300);
+/// How often the sound system is asked for news while asleep.
 const NEWS: Duration = Duration::from_millis(500);
+/// The same just after the start, for the first list of devices, and until a microphone reports that it is closed.
+const NEWS_SOON: Duration = Duration::from_millis(30);
+const START: Duration = Duration::from_secs(2);
+/// Frames a speaker takes in one tick at most; more is a device that misbehaves.
+const FRAMES_A_TICK: u32 = 12;
+/// Frames of what was played that are kept for the echo canceller.
+const PLAYED: usize = 16;
+
+/// Hands a finished payload of a session on, with the ticks of the RTP clock that it stands for.
+pub(crate) type SendAudio<'a> = &'a mut dyn FnMut(SessionId, &[u8], u32);
 
 pub(crate) struct Desk {
     sound: Box<dyn Sound>,
     meters: Arc<Meters>,
+    sessions: BTreeMap<SessionId, DeskSession>,
+    microphone: Microphone,
+    speaker: Player,
+    ringer: Player,
+    /// What the speaker was given and has not played yet, oldest first.
+    played: VecDeque<Frame>,
+    scratch: Frame,
+    /// `None` while asleep.
+    next_tick: Option<Instant>,
+    look_at: Instant,
+    start_until: Instant,
     inputs: VecDeque<Input>,
-    look: Instant,
+}
+
+struct Microphone {
+    chain: CaptureChain,
+    reader: Option<CaptureReader>,
+    wanted: bool,
+    /// When it last delivered.
+    delivered: Option<Instant>,
+    time: OpenTime,
+}
+
+struct Player {
+    role: Role,
+    chain: SpeakerChain,
+    writer: Option<PlaybackWriter>,
+    /// Asked of the sound system.
+    wanted: bool,
+    /// How long it stays open unneeded.
+    linger: Duration,
+    needed_until: Option<Instant>,
 }
 
 impl Desk {
     pub(crate) fn new(sound: Box<dyn Sound>, meters: Arc<Meters>, now: Instant) -> Self {
-        Self { sound, meters, inputs: VecDeque::new(), look: now }
+        Self {
+            sound,
+            meters,
+            sessions: BTreeMap::new(),
+            microphone: Microphone {
+                chain: CaptureChain::new(),
+                reader: None,
+                wanted: false,
+                delivered: None,
+                time: OpenTime::default(),
+            },
+            speaker: Player::new(Role::Speaker, SPEAKER_LINGER),
+            ringer: Player::new(Role::Ringer, RINGER_LINGER),
+            played: VecDeque::with_capacity(PLAYED),
+            scratch: Frame::SILENCE,
+            next_tick: None,
+            look_at: now,
+            start_until: now + START,
+            inputs: VecDeque::new(),
+        }
     }
 
+    /// When [`run`](Self::run) is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        Some(self.look)
+        let warm = self.sessions.values().filter_map(DeskSession::deadline).min();
+        [Some(self.next_tick.unwrap_or(self.look_at)), warm].into_iter().flatten().min()
     }
 
-    pub(crate) fn command(&mut self, _now: Instant, command: SoundCommand) {
-        if let SoundCommand::Choose { role, choice } = command {
-            self.sound.request(SoundRequest::Choose { role: words::role(role), choice: words::choice(choice) });
+    /// What there is to tell the phone.
+    pub(crate) fn poll(&mut self) -> Option<Input> {
+        self.inputs.pop_front()
+    }
+
+    pub(crate) fn command(&mut self, now: Instant, command: SoundCommand) {
+        match command {
+            SoundCommand::Choose { role, choice } => {
+                self.sound.request(SoundRequest::Choose { role: words::role(role), choice: words::choice(choice) });
+                // The answer should not wait for the next look.
+                self.look_at = now;
+            }
+            SoundCommand::Volume { role: SoundRole::Microphone, percent } => {
+                // The same curve as of a speaker: 50 % is −12 dB.
+                let share = f32::from(percent.clamp(1, 100)) / 100.0;
+                self.microphone.chain.set_gain_db(40.0 * share.log10());
+            }
+            SoundCommand::Volume { role: SoundRole::Speaker, percent } => self.speaker.chain.set_volume(percent),
+            SoundCommand::Volume { role: SoundRole::Ringer, percent } => self.ringer.chain.set_volume(percent),
+            SoundCommand::Mute { muted } => self.microphone.chain.set_muted(muted),
+            SoundCommand::Tone(tone) => {
+                self.ringer.chain.play(tone.filter(|tone| *tone == Tone::Ring).map(words::tone));
+                self.speaker.chain.play(tone.filter(|tone| *tone != Tone::Ring).map(words::tone));
+            }
+            SoundCommand::DigitTone(digit) => self.speaker.chain.play_digit(digit),
+        }
+        self.arrange(now);
+    }
+
+    /// The microphone's sound goes to this session, or silence does.
+    pub(crate) fn microphone(&mut self, now: Instant, session: SessionId, open: bool) {
+        self.session(session).set_microphone(now, open);
+        self.arrange(now);
+    }
+
+    /// What arrives on this session is heard, or not.
+    pub(crate) fn hear(&mut self, now: Instant, session: SessionId, heard: bool) {
+        self.session(session).set_heard(now, heard);
+        self.arrange(now);
+    }
+
+    /// Media of this session is up.
+    pub(crate) fn up(&mut self, now: Instant, session: SessionId, codec: Codec) {
+        self.session(session).up(now, codec);
+        self.arrange(now);
+    }
+
+    /// The share of our packets that the far end misses, if known.
+    pub(crate) fn loss(&mut self, session: SessionId, share: Option<f64>) {
+        if let (Some(session), Some(share)) = (self.sessions.get_mut(&session), share) {
+            session.set_loss(share);
         }
     }
 
-    pub(crate) fn microphone(&mut self, _now: Instant, _session: SessionId, _open: bool) {}
-    pub(crate) fn hear(&mut self, _now: Instant, _session: SessionId, _heard: bool) {}
-    pub(crate) fn close(&mut self, _now: Instant, _session: SessionId) {}
-    pub(crate) fn up(&mut self, _now: Instant, _session: SessionId, _codec: Codec) {}
-    pub(crate) fn loss(&mut self, _session: SessionId, _share: Option<f64>) {}
-    pub(crate) fn insert(&mut self, _now: Instant, _session: SessionId, _packet: &AudioPacket) -> bool {
-        false
+    /// A packet arrived; whether it is the first of the session or of a call on it.
+    pub(crate) fn insert(&mut self, now: Instant, session: SessionId, packet: &AudioPacket) -> bool {
+        self.session(session).insert(now, packet)
     }
 
-    pub(crate) fn run(&mut self, now: Instant, _send: &mut dyn FnMut(SessionId, &[u8], u32)) {
-        self.meters.set(None, None, None);
-        if now < self.look {
-            return;
+    pub(crate) fn close(&mut self, now: Instant, session: SessionId) {
+        self.sessions.remove(&session);
+        self.arrange(now);
+    }
+
+    /// Does everything that is due.
+    pub(crate) fn run(&mut self, now: Instant, send: SendAudio<'_>) {
+        for (id, session) in &mut self.sessions {
+            session.keep_warm(now, &mut |payload, ticks| send(*id, payload, ticks));
         }
-        self.look = now + NEWS;
+        if let Some(mut due) = self.next_tick {
+            if now > due + STALL {
+                let missed = (now - due).as_millis() / TICK.as_millis();
+                self.meters.count_late(u64::try_from(missed).unwrap_or(u64::MAX));
+                due = now;
+            }
+            while due <= now {
+                self.tick(now, send);
+                due += TICK;
+                if due <= now {
+                    self.meters.count_late(1);
+                }
+            }
+            self.next_tick = Some(due);
+            // A tone may have ended, or a lingering speaker's time be up.
+            self.arrange(now);
+        } else if now >= self.look_at {
+            self.look(now);
+        }
+    }
+
+    fn session(&mut self, session: SessionId) -> &mut DeskSession {
+        self.sessions.entry(session).or_insert_with(DeskSession::new)
+    }
+
+    /// Opens and closes devices, starts and stops the tick, as calls and tones need it.
+    fn arrange(&mut self, now: Instant) {
+        let wanted = self.sessions.values().any(DeskSession::microphone);
+        if wanted != self.microphone.wanted {
+            self.microphone.wanted = wanted;
+            if wanted {
+                self.microphone.time.set_needed(now, true);
+                self.sound.request(SoundRequest::Open { role: Role::Microphone });
+            } else {
+                // The device is let go at once: a microphone that nobody needs is not open.
+                self.microphone.reader = None;
+                self.microphone.delivered = None;
+                self.sound.request(SoundRequest::Close { role: Role::Microphone });
+                self.microphone.time.set_needed(now, false);
+            }
+        }
+        let in_call = self.sessions.values().any(DeskSession::in_call);
+        self.speaker.arrange(now, in_call, self.sound.as_mut());
+        self.ringer.arrange(now, false, self.sound.as_mut());
+        if !self.speaker.wanted {
+            self.played.clear();
+        }
+        let awake = wanted || self.speaker.wanted || self.ringer.wanted;
+        if awake != self.next_tick.is_some() {
+            self.next_tick = awake.then_some(now);
+            self.look_at = now + self.news_pause(now);
+            if !awake {
+                self.meters.set(None, None, None);
+            }
+        }
+    }
+
+    fn news_pause(&self, now: Instant) -> Duration {
+        let closing = self.microphone.time.is_open() && !self.microphone.wanted;
+        if closing || now < self.start_until { NEWS_SOON } else { NEWS }
+    }
+
+    fn report_microphone(&mut self, now: Instant) {
+        let (open_ms, open_while_idle_ms) = self.microphone.time.totals(now);
+        self.inputs.push_back(Input::Sound(SoundEvent::MicrophoneTime { open_ms, open_while_idle_ms }));
+    }
+
+    fn tick(&mut self, now: Instant, send: SendAudio<'_>) {
+        self.look(now);
+        self.capture(now, send);
+        self.play(now);
+        let open = |player: &Player| player.writer.as_ref().map(|_| player.chain.meter().rms_dbfs());
+        let microphone = self.microphone.reader.as_ref().map(|_| self.microphone.chain.meter().rms_dbfs());
+        self.meters.set(microphone, open(&self.speaker), open(&self.ringer));
+        let mut figures = false;
+        for (id, session) in &mut self.sessions {
+            if let Some(stats) = session.due_figures(now) {
+                self.inputs.push_back(Input::AudioStats { session: *id, stats });
+                figures = true;
+            }
+        }
+        if figures && self.microphone.reader.is_some() {
+            self.report_microphone(now);
+        }
+    }
+
+    /// From the microphone to the encoders.
+    fn capture(&mut self, now: Instant, send: SendAudio<'_>) {
+        let mut frame = Frame::SILENCE;
+        loop {
+            let Some(reader) = &mut self.microphone.reader else { break };
+            if !reader.read(&mut frame) {
+                break;
+            }
+            self.microphone.delivered = Some(now);
+            let far = self.played_meanwhile();
+            self.microphone.chain.process(&mut frame, &far);
+            for (id, session) in self.sessions.iter_mut().filter(|(_, session)| session.microphone()) {
+                session.push(&frame, &mut |payload, ticks| send(*id, payload, ticks));
+            }
+        }
+        let alive = self.microphone.delivered.is_some_and(|at| now < at + MICROPHONE_PAUSE);
+        for (id, session) in &mut self.sessions {
+            if session.in_call() && !(session.microphone() && alive) {
+                session.push(&Frame::SILENCE, &mut |payload, ticks| send(*id, payload, ticks));
+            }
+        }
+    }
+
+    /// What the speaker played while the microphone took 10 ms: what was written as long ago as the ring is full.
+    fn played_meanwhile(&mut self) -> Frame {
+        let Some(writer) = &self.speaker.writer else { return Frame::SILENCE };
+        let waiting = (writer.delay().as_millis() / TICK.as_millis()) as usize;
+        // A stall of either side leaves too many; the present ones count.
+        while self.played.len() > waiting + 3 {
+            self.played.pop_front();
+        }
+        if self.played.len() > waiting { self.played.pop_front().unwrap_or_default() } else { Frame::SILENCE }
+    }
+
+    /// From the jitter buffers to the speaker, and tones to speaker and ringer.
+    fn play(&mut self, now: Instant) {
+        let Self { speaker, ringer, sessions, scratch, played, .. } = self;
+        speaker.tick(
+            |frame| {
+                for session in sessions.values_mut() {
+                    session.mix_into(now, frame, scratch);
+                }
+            },
+            |frame| {
+                if played.len() >= PLAYED {
+                    played.pop_front();
+                }
+                played.push_back(frame.clone());
+            },
+        );
+        ringer.tick(|_| {}, |_| {});
+    }
+
+    /// Takes the news of the sound system.
+    fn look(&mut self, now: Instant) {
+        self.look_at = now + self.news_pause(now);
         while let Some(news) = self.sound.poll() {
             let event = match news {
                 SoundNews::Devices(list) => SoundEvent::Devices(list.into_iter().map(words::device_of).collect()),
-                SoundNews::Capture { info, because, .. } => SoundEvent::Opened {
-                    role: phone_core::sound::SoundRole::Microphone,
-                    id: info.id,
-                    name: info.name,
-                    why: words::because_of(because),
-                },
-                SoundNews::Playback { role, info, because, .. } => SoundEvent::Opened {
-                    role: words::role_of(role),
-                    id: info.id,
-                    name: info.name,
-                    why: words::because_of(because),
-                },
-                SoundNews::Closed { role } => SoundEvent::Closed { role: words::role_of(role) },
+                SoundNews::Capture { info, because, stream } => {
+                    // Nobody wants it any more; dropping it closes it.
+                    if !self.microphone.wanted {
+                        continue;
+                    }
+                    match CaptureReader::new(stream) {
+                        Ok(reader) => {
+                            self.microphone.reader = Some(reader);
+                            self.microphone.time.set_open(now, true);
+                            words::opened(SoundRole::Microphone, info, because)
+                        }
+                        Err(error) => words::failed(Role::Microphone, SoundError::Failed(error.to_string())),
+                    }
+                }
+                SoundNews::Playback { role, info, because, stream } => {
+                    let player = if role == Role::Ringer { &mut self.ringer } else { &mut self.speaker };
+                    if !player.wanted {
+                        continue;
+                    }
+                    match PlaybackWriter::new(stream) {
+                        Ok(writer) => {
+                            player.writer = Some(writer);
+                            words::opened(words::role_of(role), info, because)
+                        }
+                        Err(error) => words::failed(role, SoundError::Failed(error.to_string())),
+                    }
+                }
+                SoundNews::Closed { role } => {
+                    self.gone(now, role);
+                    SoundEvent::Closed { role: words::role_of(role) }
+                }
                 SoundNews::Failed { role, error } => {
-                    SoundEvent::Failed { role: words::role_of(role), problem: words::problem_of(error) }
+                    self.gone(now, role);
+                    words::failed(role, error)
                 }
             };
             self.inputs.push_back(Input::Sound(event));
         }
     }
 
-    pub(crate) fn poll(&mut self) -> Option<Input> {
-        self.inputs.pop_front()
+    /// A device is closed, whoever did it.
+    fn gone(&mut self, now: Instant, role: Role) {
+        match role {
+            Role::Microphone => {
+                self.microphone.reader = None;
+                self.microphone.time.set_open(now, false);
+                self.report_microphone(now);
+            }
+            Role::Speaker => self.speaker.writer = None,
+            Role::Ringer => self.ringer.writer = None,
+        }
+    }
+}
+
+impl Player {
+    fn new(role: Role, linger: Duration) -> Self {
+        Self { role, chain: SpeakerChain::new(), writer: None, wanted: false, linger, needed_until: None }
+    }
+
+    fn arrange(&mut self, now: Instant, needed: bool, sound: &mut dyn Sound) {
+        if needed || self.chain.sounding() {
+            self.needed_until = Some(now + self.linger);
+        }
+        let wanted = self.needed_until.is_some_and(|until| now < until);
+        if wanted == self.wanted {
+            return;
+        }
+        self.wanted = wanted;
+        if !wanted {
+            self.writer = None;
+        }
+        let role = self.role;
+        sound.request(if wanted { SoundRequest::Open { role } } else { SoundRequest::Close { role } });
+    }
+
+    /// Makes as much sound as the device wants, or 10 ms for nobody while there is none. `fill` adds to a silent frame;
+    /// `played` sees what the device gets.
+    fn tick(&mut self, mut fill: impl FnMut(&mut Frame), mut played: impl FnMut(&Frame)) {
+        let mut frame = Frame::SILENCE;
+        let Some(writer) = &mut self.writer else {
+            if self.wanted {
+                fill(&mut frame);
+                self.chain.process(&mut frame);
+            }
+            return;
+        };
+        for _ in 0..FRAMES_A_TICK {
+            if !writer.wants() {
+                break;
+            }
+            frame = Frame::SILENCE;
+            fill(&mut frame);
+            self.chain.process(&mut frame);
+            writer.write(&frame);
+            played(&frame);
+        }
     }
 }

@@ -1,7 +1,27 @@
 //! The same things in the words of the sound devices and in those of the phone.
 
 use phone_audio::sound::{Because, Choice, Class, DeviceInfo, Role, SoundError};
-use phone_core::sound::{DeviceChoice, DeviceClass, OpenedBecause, SoundDevice, SoundProblem, SoundRole};
+use phone_core::sound::{
+    DeviceChoice, DeviceClass, OpenedBecause, SoundDevice, SoundEvent, SoundProblem, SoundRole, Tone,
+};
+
+pub(super) fn opened(role: SoundRole, info: DeviceInfo, because: Because) -> SoundEvent {
+    SoundEvent::Opened { role, id: info.id, name: info.name, why: because_of(because) }
+}
+
+pub(super) fn failed(role: Role, error: SoundError) -> SoundEvent {
+    SoundEvent::Failed { role: role_of(role), problem: problem_of(error) }
+}
+
+pub(super) fn tone(tone: Tone) -> phone_audio::tone::Tone {
+    use phone_audio::tone::Tone as T;
+    match tone {
+        Tone::Ring => T::Ring,
+        Tone::Ringback => T::Ringback,
+        Tone::Busy => T::Busy,
+        Tone::CallWaiting => T::CallWaiting,
+    }
+}
 
 pub(super) fn role_of(role: Role) -> SoundRole {
     match role {
@@ -38,7 +58,7 @@ pub(super) fn device_of(info: DeviceInfo) -> SoundDevice {
     SoundDevice { id: info.id, name: info.name, input: info.input, class, default: info.default }
 }
 
-pub(super) fn because_of(because: Because) -> OpenedBecause {
+fn because_of(because: Because) -> OpenedBecause {
     match because {
         Because::Asked => OpenedBecause::Asked,
         Because::FellBack => OpenedBecause::FellBack,
@@ -47,7 +67,7 @@ pub(super) fn because_of(because: Because) -> OpenedBecause {
     }
 }
 
-pub(super) fn problem_of(error: SoundError) -> SoundProblem {
+fn problem_of(error: SoundError) -> SoundProblem {
     match error {
         SoundError::NoServer => SoundProblem::NoSoundServer,
         SoundError::NoDevice => SoundProblem::NoDevice,
