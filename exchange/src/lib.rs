@@ -1,8 +1,33 @@
 //! The practice exchange: Genesys-shaped REST and streaming, a media peer (echo, music, a speaking caller, calls
 //! between users) and a TURN server. A practice ground and a test peer, not a server for production.
 
+mod bots;
+mod calls;
+mod chance;
+mod channels;
+mod clock;
+mod conversations;
+mod edge;
+mod faults;
+mod machine;
+mod media;
+mod media_thread;
+mod oauth;
+mod rest;
+mod rules;
+mod sdp;
+mod server;
+mod stream;
+mod turn;
+mod users;
+mod xml;
+
 use std::net::SocketAddr;
 use std::time::Duration;
+
+pub use bots::Route;
+pub use machine::{EdgeCommand, Exchange, HttpReply, HttpRequest, Input, Output, RequestId, SocketId, Surroundings};
+pub use media::EdgeMedia;
 
 /// How the exchange runs.
 #[derive(Clone, Debug)]
@@ -16,6 +41,12 @@ pub struct ExchangeOptions {
     /// Answer ICE discovery with TURN servers only, as a site with Force TURN does.
     pub force_turn: bool,
     pub turn: TurnChoice,
+    /// Calls that a station shows at once (`webRtcCallAppearances`): with 1 all calls share one media session.
+    pub call_appearances: u32,
+    /// Open the persistent connection at sign-in, before the first call.
+    pub eager: bool,
+    /// How long an access token holds.
+    pub token_life: Duration,
 }
 
 /// Which TURN servers clients are told of.
@@ -45,6 +76,9 @@ impl Default for ExchangeOptions {
             persistent: Some(Duration::from_mins(10)),
             force_turn: false,
             turn: TurnChoice::Embedded,
+            call_appearances: 1,
+            eager: false,
+            token_life: Duration::from_hours(24),
         }
     }
 }
@@ -70,6 +104,12 @@ pub enum Fault {
     OfferUnknownCodec(bool),
     /// Stop the embedded TURN server, or start it again.
     StopTurn(bool),
+    /// Declare every notification channel dead; clients must make new ones and subscribe again.
+    LoseChannels,
+    /// Ask every client to move to a new connection, as the platform does before maintenance (XEP-0051).
+    AskReconnect,
+    /// Offer every session in a call anew, with new ICE credentials, as an edge does after a restart.
+    Reinvite,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -86,24 +126,27 @@ pub enum ExchangeError {
 
 /// A running exchange; dropping it stops it.
 pub struct RunningExchange {
-    origin: String,
+    server: server::Server,
 }
 
 impl RunningExchange {
     /// `http://127.0.0.1:PORT`: what clients use as their environment.
     pub fn origin(&self) -> &str {
-        &self.origin
+        &self.server.origin
     }
 
-    pub fn inject(&self, _fault: Fault) {}
+    /// Takes effect at once, in the order of the calls.
+    pub fn inject(&self, fault: Fault) {
+        self.server.inject(fault);
+    }
 
     /// Rules that clients broke so far, one sentence each, oldest first.
     pub fn violations(&self) -> Vec<String> {
-        Vec::new()
+        self.server.violations()
     }
 }
 
 /// Starts the exchange on its own threads.
-pub fn start(_options: ExchangeOptions) -> Result<RunningExchange, ExchangeError> {
-    Ok(RunningExchange { origin: String::new() })
+pub fn start(options: ExchangeOptions) -> Result<RunningExchange, ExchangeError> {
+    server::Server::start(options).map(|server| RunningExchange { server })
 }

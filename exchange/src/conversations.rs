@@ -1,0 +1,264 @@
+//! Conversations as values: participants, their states, and the JSON of both.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use phone_core::ids::SessionId;
+use serde_json::{Value, json};
+
+use crate::clock::Clock;
+use crate::users::{People, UserIx};
+
+/// Ended conversations that can still be read; when there are more, the oldest goes.
+const MOST_ENDED: usize = 200;
+
+/// Who is on the far side when it is no user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bot {
+    /// Sends back what it hears.
+    Echo,
+    Music,
+    /// Says a few sentences, then listens.
+    Speaker,
+    /// Rings, then is busy.
+    Busy,
+    /// Rings for ever.
+    NoAnswer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    User(UserIx),
+    Bot(Bot),
+    /// A queue that already handed the call on.
+    Queue,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallState {
+    Contacting,
+    Dialing,
+    Alerting,
+    Connected,
+    Disconnected,
+    Terminated,
+}
+
+impl CallState {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Contacting => "contacting",
+            Self::Dialing => "dialing",
+            Self::Alerting => "alerting",
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+            Self::Terminated => "terminated",
+        }
+    }
+
+    pub const fn over(self) -> bool {
+        matches!(self, Self::Disconnected | Self::Terminated)
+    }
+}
+
+/// Why a leg ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// `disconnectType` of the platform.
+    pub kind: &'static str,
+    /// SIP status and phrase, as in `disconnectReasons`.
+    pub sip: Option<(u16, &'static str)>,
+    /// `errorInfo.code` and its message.
+    pub error: Option<(&'static str, &'static str)>,
+}
+
+impl Ending {
+    pub const CLIENT: Self = Self { kind: "client", sip: None, error: None };
+    pub const PEER: Self = Self { kind: "peer", sip: None, error: None };
+    pub const TIMEOUT: Self = Self { kind: "timeout", sip: Some((480, "Temporarily Unavailable")), error: None };
+    pub const BUSY: Self = Self { kind: "endpoint", sip: Some((486, "Busy Here")), error: None };
+    pub const DECLINED: Self = Self { kind: "endpoint", sip: Some((603, "Decline")), error: None };
+    pub const UNAVAILABLE: Self = Self { kind: "endpoint", sip: Some((480, "Temporarily Unavailable")), error: None };
+    pub const NO_STATION: Self = Self {
+        kind: "error",
+        sip: None,
+        error: Some(("error.ininedgecontrol.connection.timeout", "The station did not answer in time.")),
+    };
+    pub const MEDIA_LOST: Self = Self {
+        kind: "transport.failure",
+        sip: None,
+        error: Some(("error.ininedgecontrol.connection.webrtc.endpoint.mediaRecovery", "The media connection was lost.")),
+    };
+}
+
+#[derive(Clone, Debug)]
+pub struct Participant {
+    pub id: String,
+    /// Communication id.
+    pub call: String,
+    pub party: Party,
+    pub name: String,
+    pub purpose: &'static str,
+    pub address: String,
+    pub queue: Option<&'static str>,
+    pub inbound: bool,
+    pub state: CallState,
+    pub held: bool,
+    pub muted: bool,
+    /// The user asked by REST to be connected.
+    pub answered: bool,
+    pub connected_at: Option<Instant>,
+    pub ended_at: Option<Instant>,
+    pub ending: Option<Ending>,
+    /// The media session that carries this leg.
+    pub session: Option<SessionId>,
+    pub alert_limit_ms: Option<u64>,
+}
+
+impl Participant {
+    pub fn user(&self) -> Option<UserIx> {
+        match self.party {
+            Party::User(user) => Some(user),
+            Party::Bot(_) | Party::Queue => None,
+        }
+    }
+}
+
+/// What happens by itself when a conversation's time comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    FarAnswers,
+    FarBusy,
+    FarSilent,
+    AlertEnds,
+}
+
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    pub id: String,
+    /// The caller's leg comes first.
+    pub participants: Vec<Participant>,
+    pub due: Option<(Instant, Due)>,
+    pub started: Instant,
+}
+
+impl Conversation {
+    pub fn leg(&self, user: UserIx) -> Option<&Participant> {
+        self.participants.iter().find(|participant| participant.user() == Some(user))
+    }
+
+    pub fn leg_mut(&mut self, user: UserIx) -> Option<&mut Participant> {
+        self.participants.iter_mut().find(|participant| participant.user() == Some(user))
+    }
+
+    /// The other end, seen from this user: the first participant that is neither the user nor a queue.
+    pub fn far(&self, user: UserIx) -> Option<&Participant> {
+        self.participants.iter().find(|p| p.user() != Some(user) && p.party != Party::Queue)
+    }
+
+    pub fn users(&self) -> Vec<UserIx> {
+        self.participants.iter().filter_map(Participant::user).collect()
+    }
+
+    pub fn over(&self) -> bool {
+        self.participants.iter().filter(|p| p.party != Party::Queue).all(|p| p.state.over())
+    }
+
+    pub fn json(&self, people: &People, clock: Clock) -> Value {
+        let participants: Vec<Value> = self.participants.iter().map(|p| participant_json(p, people, clock)).collect();
+        json!({
+            "id": self.id,
+            "startTime": clock.rfc3339(self.started),
+            "maxParticipants": 10,
+            "recordingState": "NONE",
+            "participants": participants,
+            "selfUri": format!("/api/v2/conversations/{}", self.id),
+        })
+    }
+}
+
+fn participant_json(p: &Participant, people: &People, clock: Clock) -> Value {
+    let time = |at: Option<Instant>| at.map(|at| clock.rfc3339(at));
+    let mut call = json!({
+        "id": p.call,
+        "state": p.state.word(),
+        "initialState": if p.inbound { "alerting" } else { "contacting" },
+        "direction": if p.inbound { "inbound" } else { "outbound" },
+        "held": p.held,
+        "muted": p.muted,
+        "confined": false,
+        "recording": false,
+        "recordingState": "none",
+        "securePause": false,
+        "provider": "Edge",
+        "self": { "name": p.name, "addressNormalized": p.address },
+        "connectedTime": time(p.connected_at),
+        "disconnectedTime": time(p.ended_at),
+    });
+    if let (Some(ending), Some(map)) = (p.ending, call.as_object_mut()) {
+        map.insert("disconnectType".to_owned(), ending.kind.into());
+        if let Some((code, phrase)) = ending.sip {
+            map.insert("disconnectReasons".to_owned(), json!([{ "type": "sip", "code": code, "phrase": phrase }]));
+        }
+        if let Some((code, message)) = ending.error {
+            map.insert("errorInfo".to_owned(), json!({ "status": 400, "code": code, "message": message }));
+        }
+    }
+    json!({
+        "id": p.id,
+        "name": p.name,
+        "purpose": p.purpose,
+        "address": p.address,
+        "userId": p.user().and_then(|user| people.user(user)).map(|user| user.id.clone()),
+        "queueId": p.queue.map(|queue| crate::chance::stable_uuid("queue", queue)),
+        "queueName": p.queue,
+        "connectedTime": time(p.connected_at),
+        "endTime": time(p.ended_at),
+        "alertingTimeoutMs": p.alert_limit_ms,
+        "wrapupRequired": false,
+        "attributes": {},
+        "calls": [call],
+    })
+}
+
+/// All conversations, those that ended lately included.
+#[derive(Debug, Default)]
+pub struct Conversations {
+    pub map: BTreeMap<String, Conversation>,
+    ended: VecDeque<String>,
+}
+
+impl Conversations {
+    pub fn get(&self, id: &str) -> Option<&Conversation> {
+        self.map.get(id)
+    }
+
+    pub fn get_mut(&mut self, id: &str) -> Option<&mut Conversation> {
+        self.map.get_mut(id)
+    }
+
+    /// Living conversations with a leg of this user that is not over.
+    pub fn of(&self, user: UserIx) -> impl Iterator<Item = &Conversation> {
+        self.map.values().filter(move |conversation| conversation.leg(user).is_some_and(|leg| !leg.state.over()))
+    }
+
+    pub fn note_ended(&mut self, id: &str) {
+        if self.ended.len() == MOST_ENDED
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.map.remove(&oldest);
+        }
+        self.ended.push_back(id.to_owned());
+    }
+
+    pub fn deadline(&self) -> Option<Instant> {
+        self.map.values().filter_map(|conversation| conversation.due.map(|(at, _)| at)).min()
+    }
+
+    pub fn due(&self, now: Instant) -> Vec<(String, Due)> {
+        self.map
+            .values()
+            .filter_map(|conversation| conversation.due.filter(|(at, _)| *at <= now).map(|(_, due)| (conversation.id.clone(), due)))
+            .collect()
+    }
+}
