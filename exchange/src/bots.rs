@@ -121,8 +121,22 @@ static SPEECH: LazyLock<Vec<i16>> = LazyLock::new(|| {
 
 /// Semitones above A3, two bars of a broken chord, repeated; `None` rests.
 const MELODY: [Option<i32>; 16] = [
-    Some(0), Some(4), Some(7), Some(12), Some(7), Some(4), Some(0), None, //
-    Some(5), Some(9), Some(12), Some(17), Some(12), Some(9), Some(5), None,
+    Some(0),
+    Some(4),
+    Some(7),
+    Some(12),
+    Some(7),
+    Some(4),
+    Some(0),
+    None, //
+    Some(5),
+    Some(9),
+    Some(12),
+    Some(17),
+    Some(12),
+    Some(9),
+    Some(5),
+    None,
 ];
 /// One note, in samples of 48 kHz.
 const NOTE: usize = 48_000 * 3 / 10;

@@ -21,7 +21,8 @@ const FAR_SILENT: Duration = Duration::from_secs(30);
 const MOST_CALLS: usize = 16;
 const MOST_DIGITS: usize = 64;
 /// Keys of a participant patch (the platform's `MediaParticipantRequest`).
-const PATCH_KEYS: [&str; 8] = ["state", "muted", "held", "confined", "recording", "wrapup", "wrapupSkipped", "resumeTime"];
+const PATCH_KEYS: [&str; 8] =
+    ["state", "muted", "held", "confined", "recording", "wrapup", "wrapupSkipped", "resumeTime"];
 
 /// Whom an address reaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,10 +56,21 @@ impl Exchange {
         let digits: String = name.chars().filter(|c| !" ()-./".contains(*c)).collect();
         let number = digits.strip_prefix('+').unwrap_or(&digits);
         let valid = (2..=15).contains(&number.len()) && number.chars().all(|c| c.is_ascii_digit());
-        valid.then(|| Target { party: Party::Bot(Bot::Speaker), name: digits.clone(), address: format!("tel:{digits}") })
+        valid.then(|| Target {
+            party: Party::Bot(Bot::Speaker),
+            name: digits.clone(),
+            address: format!("tel:{digits}"),
+        })
     }
 
-    fn participant(&mut self, party: Party, name: &str, purpose: &'static str, address: &str, inbound: bool) -> Participant {
+    fn participant(
+        &mut self,
+        party: Party,
+        name: &str,
+        purpose: &'static str,
+        address: &str,
+        inbound: bool,
+    ) -> Participant {
         Participant {
             id: self.chance.uuid(),
             call: self.chance.uuid(),
@@ -92,7 +104,11 @@ impl Exchange {
     /// Why the user cannot have one more call now.
     fn refuses_call(&self, user: UserIx) -> Option<HttpReply> {
         if self.people.webrtc_station(user).is_none() {
-            return Some(HttpReply::error(400, "no.station", "You must select a phone before you can take or place calls."));
+            return Some(HttpReply::error(
+                400,
+                "no.station",
+                "You must select a phone before you can take or place calls.",
+            ));
         }
         (self.conversations.of(user).count() >= MOST_CALLS)
             .then(|| HttpReply::error(429, "too.many.calls", "There are too many calls."))
@@ -104,7 +120,11 @@ impl Exchange {
             return Err(reply);
         }
         let target = self.resolve(address).filter(|target| target.party != Party::User(user)).ok_or_else(|| {
-            HttpReply::error(400, "invalid.address", "The address is no number, no user and no service of this exchange.")
+            HttpReply::error(
+                400,
+                "invalid.address",
+                "The address is no number, no user and no service of this exchange.",
+            )
         })?;
         let inside = matches!(target.party, Party::User(_));
         let far_purpose = if inside { "user" } else { "external" };
@@ -149,7 +169,9 @@ impl Exchange {
         own.queue = Some("Billing");
         let id = self.chance.uuid();
         let participants = vec![caller, queue, own];
-        self.conversations.map.insert(id.clone(), Conversation { id: id.clone(), participants, due: None, started: now });
+        self.conversations
+            .map
+            .insert(id.clone(), Conversation { id: id.clone(), participants, due: None, started: now });
         self.ring(now, &id, user);
         Ok(id)
     }
@@ -301,9 +323,10 @@ impl Exchange {
         let used = self.conversations.of(user).any(|conversation| {
             conversation.leg(user).is_some_and(|leg| leg.session == Some(session) && leg.state != CallState::Alerting)
         });
-        let awaited = self.conversations.of(user).any(|conversation| {
-            conversation.leg(user).is_some_and(|leg| leg.session == Some(session))
-        });
+        let awaited = self
+            .conversations
+            .of(user)
+            .any(|conversation| conversation.leg(user).is_some_and(|leg| leg.session == Some(session)));
         if used {
             return;
         }
@@ -333,7 +356,8 @@ impl Exchange {
 
     /// `PATCH …/participants/{id}`.
     pub(crate) fn patch(&mut self, now: Instant, user: UserIx, id: &str, participant: &str, body: &Value) -> HttpReply {
-        let Some(conversation) = self.conversations.get(id).filter(|conversation| conversation.leg(user).is_some()) else {
+        let Some(conversation) = self.conversations.get(id).filter(|conversation| conversation.leg(user).is_some())
+        else {
             return HttpReply::error(404, "conversation.not.found", "The conversation was not found.");
         };
         let Some(found) = conversation.participants.iter().find(|p| p.id == participant) else {
@@ -345,7 +369,8 @@ impl Exchange {
             return HttpReply::error(400, "bad.request", "The body has unknown fields.");
         };
         let wanted = map.get("state").and_then(Value::as_str);
-        let flags = [("muted", map.get("muted").and_then(Value::as_bool)), ("held", map.get("held").and_then(Value::as_bool))];
+        let flags =
+            [("muted", map.get("muted").and_then(Value::as_bool)), ("held", map.get("held").and_then(Value::as_bool))];
         if !own && wanted != Some("disconnected") && !map.is_empty() {
             self.broke(user, Rule::OwnParticipant, "a patch was for another participant");
             return HttpReply::error(403, "not.authorized", "Only the own participant can be changed.");
@@ -477,7 +502,8 @@ impl Exchange {
         for (id, due) in self.conversations.due(now) {
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
             conversation.due = None;
-            let ringing = conversation.participants.iter().find(|p| p.state == CallState::Alerting).and_then(Participant::user);
+            let ringing =
+                conversation.participants.iter().find(|p| p.state == CallState::Alerting).and_then(Participant::user);
             let caller = conversation.users().last().copied().unwrap_or_default();
             match due {
                 Due::FarAnswers => self.connect(now, &id),

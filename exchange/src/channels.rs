@@ -101,7 +101,8 @@ impl Exchange {
         };
         let fits = |topic: &String| {
             topic.len() < 200
-                && (topic.strip_prefix(&own).is_some_and(|rest| rest.starts_with('.')) || topic.starts_with("v2.system."))
+                && (topic.strip_prefix(&own).is_some_and(|rest| rest.starts_with('.'))
+                    || topic.starts_with("v2.system."))
         };
         if expanded.iter().all(fits) {
             return expanded;

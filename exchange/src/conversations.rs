@@ -87,7 +87,10 @@ impl Ending {
     pub const MEDIA_LOST: Self = Self {
         kind: "transport.failure",
         sip: None,
-        error: Some(("error.ininedgecontrol.connection.webrtc.endpoint.mediaRecovery", "The media connection was lost.")),
+        error: Some((
+            "error.ininedgecontrol.connection.webrtc.endpoint.mediaRecovery",
+            "The media connection was lost.",
+        )),
     };
 }
 
@@ -258,7 +261,9 @@ impl Conversations {
     pub fn due(&self, now: Instant) -> Vec<(String, Due)> {
         self.map
             .values()
-            .filter_map(|conversation| conversation.due.filter(|(at, _)| *at <= now).map(|(_, due)| (conversation.id.clone(), due)))
+            .filter_map(|conversation| {
+                conversation.due.filter(|(at, _)| *at <= now).map(|(_, due)| (conversation.id.clone(), due))
+            })
             .collect()
     }
 }

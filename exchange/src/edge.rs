@@ -119,7 +119,14 @@ impl Exchange {
     }
 
     /// Proposes a session to all clients of the user; `None` when there are too many sessions.
-    pub(crate) fn propose(&mut self, now: Instant, user: UserIx, conversation: &str, auto: bool, eager: bool) -> Option<SessionId> {
+    pub(crate) fn propose(
+        &mut self,
+        now: Instant,
+        user: UserIx,
+        conversation: &str,
+        auto: bool,
+        eager: bool,
+    ) -> Option<SessionId> {
         let id = self.new_session(user, conversation)?;
         let persistent =
             self.people.webrtc_station(user).is_some_and(|s| s.kind == StationKind::WebRtc { persistent: true });
@@ -143,7 +150,8 @@ impl Exchange {
     pub(crate) fn open_eagerly(&mut self, now: Instant, user: UserIx) {
         let node = self.people.user(user).map(|user| format!("v2.users.{}.conversations", user.id)).unwrap_or_default();
         let listens = self.channels.values().any(|c| c.user == user && c.socket.is_some() && c.topics.contains(&node));
-        let persistent = self.people.webrtc_station(user).is_some_and(|s| s.kind == StationKind::WebRtc { persistent: true });
+        let persistent =
+            self.people.webrtc_station(user).is_some_and(|s| s.kind == StationKind::WebRtc { persistent: true });
         let has = self.sessions.values().any(|session| session.user == user);
         if self.options.eager && listens && persistent && !has && !self.bound(user).is_empty() {
             let conversation = self.chance.uuid();
@@ -532,10 +540,12 @@ impl Exchange {
     pub(crate) fn persistent_event(&mut self, now: Instant, user: UserIx, state: &str, error: Option<(&str, &str)>) {
         let Some(id) = self.people.user(user).map(|user| user.id.clone()) else { return };
         let station = self.people.user(user).and_then(|user| user.station.clone());
-        let mut body =
-            json!({ "userId": id, "stationId": station, "persistentState": state, "eventTime": self.clock.rfc3339(now) });
+        let mut body = json!({ "userId": id, "stationId": station, "persistentState": state, "eventTime": self.clock.rfc3339(now) });
         if let (Some((code, text)), Some(map)) = (error, body.as_object_mut()) {
-            map.insert("errorInfo".to_owned(), json!({ "text": text, "code": code, "userMessage": text, "userParams": [] }));
+            map.insert(
+                "errorInfo".to_owned(),
+                json!({ "text": text, "code": code, "userMessage": text, "userParams": [] }),
+            );
         }
         self.publish(user, "persistentconnection", &body, None);
     }
@@ -590,7 +600,9 @@ impl Exchange {
         let carried = self
             .conversations
             .of(user)
-            .find(|conversation| conversation.leg(user).is_some_and(|leg| leg.session == Some(id) && leg.state == CallState::Connected))
+            .find(|conversation| {
+                conversation.leg(user).is_some_and(|leg| leg.session == Some(id) && leg.state == CallState::Connected)
+            })
             .map(|conversation| conversation.id.clone());
         let replaced = self.sessions.values().any(|other| other.replaces == Some(id));
         let reachable = peer.as_deref().is_some_and(|peer| self.socket_of(peer).is_some());
@@ -626,7 +638,9 @@ impl Exchange {
     }
 
     fn route_of(&self, id: SessionId) -> Route {
-        let Some(session) = self.sessions.get(&id).filter(|session| session.stage == Stage::Up) else { return Route::Silence };
+        let Some(session) = self.sessions.get(&id).filter(|session| session.stage == Stage::Up) else {
+            return Route::Silence;
+        };
         let user = session.user;
         let mine = |conversation: &&crate::conversations::Conversation| {
             conversation.leg(user).is_some_and(|leg| {
@@ -634,7 +648,9 @@ impl Exchange {
             })
         };
         // At most one is neither held nor over; while a second one is dialled, the newest is heard.
-        let Some(conversation) = self.conversations.of(user).filter(mine).max_by_key(|conversation| conversation.started) else {
+        let Some(conversation) =
+            self.conversations.of(user).filter(mine).max_by_key(|conversation| conversation.started)
+        else {
             return Route::Silence;
         };
         let (Some(leg), Some(far)) = (conversation.leg(user), conversation.far(user)) else { return Route::Silence };

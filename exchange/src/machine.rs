@@ -14,8 +14,8 @@ use phone_core::output::Method;
 use serde_json::{Value, json};
 
 use crate::bots::Route;
-use crate::channels::Channel;
 use crate::chance::Chance;
+use crate::channels::Channel;
 use crate::clock::Clock;
 use crate::conversations::Conversations;
 use crate::edge::Session;
@@ -36,11 +36,22 @@ pub struct RequestId(pub u64);
 
 #[derive(Clone, Debug)]
 pub enum Input {
-    Http { request: RequestId, http: HttpRequest },
+    Http {
+        request: RequestId,
+        http: HttpRequest,
+    },
     /// A WebSocket on `/stream/channels/{channel}` was opened.
-    SocketOpened { socket: SocketId, channel: String },
-    SocketText { socket: SocketId, text: String },
-    SocketClosed { socket: SocketId },
+    SocketOpened {
+        socket: SocketId,
+        channel: String,
+    },
+    SocketText {
+        socket: SocketId,
+        text: String,
+    },
+    SocketClosed {
+        socket: SocketId,
+    },
     Media(MediaEvent),
     Fault(Fault),
     /// A deadline has passed.
@@ -49,12 +60,22 @@ pub enum Input {
 
 #[derive(Clone, Debug)]
 pub enum Output {
-    Http { request: RequestId, reply: HttpReply },
-    SocketText { socket: SocketId, text: String },
+    Http {
+        request: RequestId,
+        reply: HttpReply,
+    },
+    SocketText {
+        socket: SocketId,
+        text: String,
+    },
     /// Close with a closing handshake.
-    CloseSocket { socket: SocketId },
+    CloseSocket {
+        socket: SocketId,
+    },
     /// Close without one, as a broken network does.
-    CutSocket { socket: SocketId },
+    CutSocket {
+        socket: SocketId,
+    },
     Edge(EdgeCommand),
     StopTurn(bool),
 }
@@ -63,16 +84,35 @@ pub enum Output {
 #[derive(Clone, Debug, PartialEq)]
 pub enum EdgeCommand {
     /// Build a session and its offer; the offer comes back as `Description`.
-    Offer { session: SessionId, config: SessionConfig },
-    Answer { session: SessionId, sdp: String },
-    Candidate { session: SessionId, candidate: String },
+    Offer {
+        session: SessionId,
+        config: SessionConfig,
+    },
+    Answer {
+        session: SessionId,
+        sdp: String,
+    },
+    Candidate {
+        session: SessionId,
+        candidate: String,
+    },
     /// What this session hears from now on.
-    Route { session: SessionId, route: Route },
+    Route {
+        session: SessionId,
+        route: Route,
+    },
     /// Digits as telephone-events towards this session (RFC 4733).
-    Digits { session: SessionId, digits: String },
-    Close { session: SessionId },
+    Digits {
+        session: SessionId,
+        digits: String,
+    },
+    Close {
+        session: SessionId,
+    },
     /// Lose this share of media packets in both directions, 0–1.
-    Lose { share: f64 },
+    Lose {
+        share: f64,
+    },
 }
 
 /// A request as the machine needs it.
@@ -114,7 +154,13 @@ impl HttpReply {
     }
 
     pub const fn empty(status: u16) -> Self {
-        Self { status, content_type: "text/plain; charset=utf-8", body: String::new(), location: None, retry_after_s: None }
+        Self {
+            status,
+            content_type: "text/plain; charset=utf-8",
+            body: String::new(),
+            location: None,
+            retry_after_s: None,
+        }
     }
 
     pub fn redirect(to: &str) -> Self {
@@ -123,8 +169,11 @@ impl HttpReply {
 
     /// An error body as the platform writes it.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
-        Self::json(status, &json!({ "message": message, "code": code, "status": status, "messageParams": {}, "details": [],
-            "errors": [] }))
+        Self::json(
+            status,
+            &json!({ "message": message, "code": code, "status": status, "messageParams": {}, "details": [],
+            "errors": [] }),
+        )
     }
 }
 

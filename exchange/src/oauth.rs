@@ -160,7 +160,10 @@ impl Exchange {
         let verifier = field("code_verifier");
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
         let length = (43..=128).contains(&verifier.len());
-        if !length || challenge != code.challenge || field("client_id") != code.client || field("redirect_uri") != code.redirect
+        if !length
+            || challenge != code.challenge
+            || field("client_id") != code.client
+            || field("redirect_uri") != code.redirect
         {
             let login = self.people.login(code.user).to_owned();
             self.rules.broke(&login, Rule::TokenParameters, "the token request does not fit the authorize request");

@@ -27,8 +27,12 @@ impl Exchange {
     }
 
     fn practice_users(&self) -> HttpReply {
-        let users: Vec<Value> =
-            self.people.users.iter().map(|user| json!({ "login": user.login, "name": user.name, "id": user.id })).collect();
+        let users: Vec<Value> = self
+            .people
+            .users
+            .iter()
+            .map(|user| json!({ "login": user.login, "name": user.name, "id": user.id }))
+            .collect();
         HttpReply::json(200, &json!({ "users": users, "services": ["echo", "music", "busy", "noanswer"] }))
     }
 
@@ -62,7 +66,9 @@ impl Exchange {
                 self.logins.revoke(token.reveal());
                 HttpReply::empty(200)
             }
-            (_, ["api", "v2", "conversations", rest @ ..]) => self.conversations_api(now, user, request.method, rest, &body),
+            (_, ["api", "v2", "conversations", rest @ ..]) => {
+                self.conversations_api(now, user, request.method, rest, &body)
+            }
             (_, ["api", "v2", "notifications", "channels", rest @ ..]) => {
                 self.channels_api(now, user, request.method, rest, &body)
             }
@@ -90,7 +96,14 @@ impl Exchange {
         }
     }
 
-    fn identity_api(&mut self, user: UserIx, method: Method, rest: &[&str], request: &HttpRequest, body: &Value) -> HttpReply {
+    fn identity_api(
+        &mut self,
+        user: UserIx,
+        method: Method,
+        rest: &[&str],
+        request: &HttpRequest,
+        body: &Value,
+    ) -> HttpReply {
         let me = self.people.user(user).map(|user| user.id.clone()).unwrap_or_default();
         match (method, rest) {
             (Method::Get, ["organizations", "me"]) => HttpReply::json(200, &organisation_json()),
@@ -111,7 +124,9 @@ impl Exchange {
             (Method::Get, ["users", id, "station"]) if *id == me => {
                 HttpReply::json(200, &self.people.user_stations_json(user))
             }
-            (Method::Put, ["users", "stations", "me", "associatedstation", station]) => self.associate(user, Some(station)),
+            (Method::Put, ["users", "stations", "me", "associatedstation", station]) => {
+                self.associate(user, Some(station))
+            }
             (Method::Put, ["users", id, "station", "associatedstation", station]) if *id == me => {
                 self.associate(user, Some(station))
             }
@@ -155,12 +170,16 @@ impl Exchange {
             })
             .map(|station| self.people.station_json(station))
             .collect();
-        let number = |key: &str, default: usize| request.query(key).and_then(|text| text.parse().ok()).unwrap_or(default);
+        let number =
+            |key: &str, default: usize| request.query(key).and_then(|text| text.parse().ok()).unwrap_or(default);
         let (size, page) = (number("pageSize", 100).clamp(1, 500), number("pageNumber", 1).max(1));
         let total = found.len();
         let entities: Vec<Value> = found.into_iter().skip(size.saturating_mul(page - 1)).take(size).collect();
-        HttpReply::json(200, &json!({ "entities": entities, "pageSize": size, "pageNumber": page, "total": total,
-            "pageCount": total.div_ceil(size) }))
+        HttpReply::json(
+            200,
+            &json!({ "entities": entities, "pageSize": size, "pageNumber": page, "total": total,
+            "pageCount": total.div_ceil(size) }),
+        )
     }
 
     fn associate(&mut self, user: UserIx, station: Option<&str>) -> HttpReply {
@@ -189,10 +208,18 @@ impl Exchange {
         HttpReply::empty(202)
     }
 
-    fn conversations_api(&mut self, now: Instant, user: UserIx, method: Method, rest: &[&str], body: &Value) -> HttpReply {
+    fn conversations_api(
+        &mut self,
+        now: Instant,
+        user: UserIx,
+        method: Method,
+        rest: &[&str],
+        body: &Value,
+    ) -> HttpReply {
         match (method, rest) {
             (Method::Post, ["calls"]) => {
-                let Some(address) = body.get("phoneNumber").or_else(|| body.get("callUserId")).and_then(Value::as_str) else {
+                let Some(address) = body.get("phoneNumber").or_else(|| body.get("callUserId")).and_then(Value::as_str)
+                else {
                     self.broke(user, Rule::RestBody, "a call was placed without phoneNumber");
                     return HttpReply::error(400, "bad.request", "phoneNumber is required.");
                 };
@@ -205,8 +232,11 @@ impl Exchange {
                 }
             }
             (Method::Get, ["calls"]) => {
-                let entities: Vec<Value> =
-                    self.conversations.of(user).map(|conversation| conversation.json(&self.people, self.clock)).collect();
+                let entities: Vec<Value> = self
+                    .conversations
+                    .of(user)
+                    .map(|conversation| conversation.json(&self.people, self.clock))
+                    .collect();
                 HttpReply::json(200, &json!({ "entities": entities, "total": entities.len() }))
             }
             (Method::Get, ["calls", id] | [id]) => self.one_conversation(user, id),
@@ -230,7 +260,11 @@ impl Exchange {
                     .conversations
                     .get(id)
                     .is_some_and(|conversation| conversation.leg(user).is_some_and(|leg| leg.call == *call));
-                if known { HttpReply::empty(202) } else { HttpReply::error(404, "not.found", "The communication was not found.") }
+                if known {
+                    HttpReply::empty(202)
+                } else {
+                    HttpReply::error(404, "not.found", "The communication was not found.")
+                }
             }
             _ => self.unknown_path(user),
         }

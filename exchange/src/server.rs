@@ -34,10 +34,20 @@ const MOST_TEXTS: usize = 512;
 /// What reaches the machine from outside.
 pub enum Event {
     Input(Input),
-    Request { http: HttpRequest, answer: oneshot::Sender<HttpReply> },
+    Request {
+        http: HttpRequest,
+        answer: oneshot::Sender<HttpReply>,
+    },
     /// May this channel be opened?
-    Upgrade { channel: String, answer: oneshot::Sender<Option<u16>> },
-    Socket { channel: String, texts: mpsc::Sender<ToSocket>, id: oneshot::Sender<SocketId> },
+    Upgrade {
+        channel: String,
+        answer: oneshot::Sender<Option<u16>>,
+    },
+    Socket {
+        channel: String,
+        texts: mpsc::Sender<ToSocket>,
+        id: oneshot::Sender<SocketId>,
+    },
 }
 
 /// What one WebSocket is told.
@@ -111,7 +121,8 @@ impl Server {
             violations: Arc::clone(&violations),
             told: 0,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ExchangeError::Thread)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ExchangeError::Thread)?;
         let gate = Gate { events: events.clone() };
         let server = std::thread::Builder::new()
             .name("exchange".to_owned())
@@ -140,7 +151,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
             // The thread may have ended by itself.
-            drop(stop.send(()));
+            stop.send(()).ok();
         }
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
@@ -252,12 +263,11 @@ fn with_cors(mut response: Response, request: &HeaderMap) -> Response {
     );
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, inin-client-version, genesys-app, purecloud-sdk, x-requested-with"),
+        HeaderValue::from_static(
+            "authorization, content-type, inin-client-version, genesys-app, purecloud-sdk, x-requested-with",
+        ),
     );
-    headers.insert(
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("inin-correlation-id, retry-after"),
-    );
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("inin-correlation-id, retry-after"));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     headers.insert(header::VARY, HeaderValue::from_static("origin"));
     response

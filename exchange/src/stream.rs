@@ -72,7 +72,12 @@ impl Exchange {
         let (user, before) = (entry.user, entry.socket.replace(socket));
         if let Some(before) = before {
             // One socket per channel: the first is told and closed.
-            self.notify(before, &format!("v2.system.duplicate_id.{channel}"), &json!({ "channelId": channel }), &json!({}));
+            self.notify(
+                before,
+                &format!("v2.system.duplicate_id.{channel}"),
+                &json!({ "channelId": channel }),
+                &json!({}),
+            );
             self.close_socket(before);
         }
         let stream = self.chance.uuid();
@@ -145,7 +150,13 @@ impl Exchange {
             if socket.next_ping.is_some_and(|at| at <= now) {
                 socket.next_ping = Some(now + SERVER_PING);
                 let ping = self.chance.uuid();
-                self.send(id, format!("<iq xmlns=\"jabber:client\" type=\"get\" id=\"{ping}\"><ping xmlns=\"{}\"/></iq>", xml::PING));
+                self.send(
+                    id,
+                    format!(
+                        "<iq xmlns=\"jabber:client\" type=\"get\" id=\"{ping}\"><ping xmlns=\"{}\"/></iq>",
+                        xml::PING
+                    ),
+                );
             }
         }
     }
@@ -217,7 +228,10 @@ impl Exchange {
         let stream = socket.stream.clone();
         self.send(
             id,
-            format!("<open xmlns=\"{}\" from=\"{DOMAIN}\" id=\"{stream}\" version=\"1.0\" xml:lang=\"en\"/>", xml::FRAMING),
+            format!(
+                "<open xmlns=\"{}\" from=\"{DOMAIN}\" id=\"{stream}\" version=\"1.0\" xml:lang=\"en\"/>",
+                xml::FRAMING
+            ),
         );
         let features = if first {
             format!("<mechanisms xmlns=\"{}\"><mechanism>PLAIN</mechanism></mechanisms>", xml::SASL)
@@ -241,7 +255,8 @@ impl Exchange {
             self.send(id, fail("invalid-mechanism"));
             return;
         }
-        let Some(plain) = STANDARD.decode(auth.text().trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
+        let Some(plain) = STANDARD.decode(auth.text().trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+        else {
             self.broke(user, Rule::SaslPlain, "the credentials are not base64 of UTF-8");
             self.send(id, fail("incorrect-encoding"));
             return;
@@ -253,7 +268,8 @@ impl Exchange {
         if authority != Some("") || name.map(str::to_owned) != jid || token.is_none() {
             self.broke(user, Rule::SaslPlain, "the credentials have another form or belong to another user");
         }
-        let known = token.and_then(|token| self.logins.user(token, now)) == Some(user) && name.map(str::to_owned) == jid;
+        let known =
+            token.and_then(|token| self.logins.user(token, now)) == Some(user) && name.map(str::to_owned) == jid;
         if !known || self.faults.refuse_login {
             self.send(id, fail("not-authorized"));
             return;
@@ -270,7 +286,8 @@ impl Exchange {
             self.iq_error(id, iq, "not-authorized");
             return;
         };
-        let asked = bind.get_child("resource", xml::BIND).map(Element::text).filter(|resource| valid_resource(resource));
+        let asked =
+            bind.get_child("resource", xml::BIND).map(Element::text).filter(|resource| valid_resource(resource));
         let resource = asked.unwrap_or_else(|| self.chance.uuid());
         let bare = self.people.user(user).map(|user| user.jid.clone()).unwrap_or_default();
         let jid = format!("{bare}/{resource}");
@@ -355,10 +372,7 @@ impl Exchange {
 
     /// The answer to XEP-0215: an empty STUN list tells clients to use relays only.
     fn services(&self, now: Instant, user: UserIx, kind: &str) -> String {
-        use std::fmt::Write as _;
-        let mut list = String::new();
-        // Writing to a String cannot fail.
-        let mut add = |service: std::fmt::Arguments<'_>| drop(list.write_fmt(service));
+        let mut list = Vec::new();
         match kind {
             "turn" => {
                 for turn in &self.around.turn {
@@ -367,7 +381,7 @@ impl Exchange {
                         TurnTransport::Tcp => ("turn", "tcp"),
                         TurnTransport::Tls => ("turns", "tcp"),
                     };
-                    add(format_args!(
+                    list.push(format!(
                         "<service type=\"{scheme}\" host=\"{}\" port=\"{}\" transport=\"{transport}\" username=\"{}\" password=\"{}\"/>",
                         escape(&turn.host),
                         turn.port,
@@ -378,26 +392,30 @@ impl Exchange {
             }
             "stun" if !self.options.force_turn => {
                 for (host, port) in &self.around.stun {
-                    add(format_args!("<service type=\"stun\" host=\"{}\" port=\"{port}\" transport=\"udp\"/>", escape(host)));
+                    list.push(format!(
+                        "<service type=\"stun\" host=\"{}\" port=\"{port}\" transport=\"udp\"/>",
+                        escape(host)
+                    ));
                 }
             }
             _ => {}
         }
         let until = self.clock.unix_s(now) + TURN_LIFE_S;
         tracing::debug!(kind, user, until, "external services asked");
-        format!("<services xmlns=\"{}\" type=\"{}\">{list}</services>", xml::EXTDISCO, escape(kind))
+        format!("<services xmlns=\"{}\" type=\"{}\">{}</services>", xml::EXTDISCO, escape(kind), list.concat())
     }
 
     fn pubsub(&mut self, now: Instant, id: SocketId, user: UserIx, iq: &Element, pubsub: &Element) {
-        let (subscribe, request) = match (pubsub.get_child("subscribe", xml::PUBSUB), pubsub.get_child("unsubscribe", xml::PUBSUB)) {
-            (Some(request), _) => (true, request),
-            (_, Some(request)) => (false, request),
-            _ => {
-                self.broke(user, Rule::KnownRequest, "an unknown pubsub request came");
-                self.iq_error(id, iq, "feature-not-implemented");
-                return;
-            }
-        };
+        let (subscribe, request) =
+            match (pubsub.get_child("subscribe", xml::PUBSUB), pubsub.get_child("unsubscribe", xml::PUBSUB)) {
+                (Some(request), _) => (true, request),
+                (_, Some(request)) => (false, request),
+                _ => {
+                    self.broke(user, Rule::KnownRequest, "an unknown pubsub request came");
+                    self.iq_error(id, iq, "feature-not-implemented");
+                    return;
+                }
+            };
         let node = request.attr("node").unwrap_or_default();
         if node == "enable.server.side.pings" {
             if let Some(socket) = self.sockets.get_mut(&id) {
@@ -485,5 +503,7 @@ impl Exchange {
 }
 
 fn valid_resource(resource: &str) -> bool {
-    !resource.is_empty() && resource.len() <= 128 && resource.chars().all(|c| c.is_ascii_graphic() && !"<>&'\"/".contains(c))
+    !resource.is_empty()
+        && resource.len() <= 128
+        && resource.chars().all(|c| c.is_ascii_graphic() && !"<>&'\"/".contains(c))
 }

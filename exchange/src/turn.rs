@@ -53,7 +53,7 @@ impl TurnLink {
     /// Stops serving, or starts again on the same ports with no allocation left.
     pub fn stop(&self, stop: bool) {
         // Full only when the thread hangs, and then the command is of no use.
-        drop(self.commands.try_send(stop));
+        self.commands.try_send(stop).ok();
         self.wake();
     }
 
@@ -189,7 +189,12 @@ struct Relay {
 }
 
 impl Relay {
-    fn new(registry: &Registry, base: Instant, mut listeners: Listeners, (username, password): &(String, String)) -> Option<Self> {
+    fn new(
+        registry: &Registry,
+        base: Instant,
+        mut listeners: Listeners,
+        (username, password): &(String, String),
+    ) -> Option<Self> {
         let registered = registry
             .register(&mut listeners.udp, UDP, Interest::READABLE)
             .and_then(|()| registry.register(&mut listeners.tcp, TCP, Interest::READABLE));
@@ -406,7 +411,13 @@ impl Relay {
                         self.due = self.due.min(Duration::from_nanos(nanos));
                         break;
                     }
-                    TurnServerPollRet::AllocateSocket { transport, listen_addr, client_addr, allocation_transport, family } => {
+                    TurnServerPollRet::AllocateSocket {
+                        transport,
+                        listen_addr,
+                        client_addr,
+                        allocation_transport,
+                        family,
+                    } => {
                         let allocated = if allocation_transport == TransportType::Udp {
                             self.allocate(registry, side, client_addr, family)
                         } else {
@@ -423,7 +434,8 @@ impl Relay {
                         );
                     }
                     TurnServerPollRet::SocketClose { listen_addr, .. } => {
-                        let token = self.relayed.iter().find(|(_, r)| r.address == listen_addr).map(|(token, _)| *token);
+                        let token =
+                            self.relayed.iter().find(|(_, r)| r.address == listen_addr).map(|(token, _)| *token);
                         if let Some(token) = token {
                             self.close_relayed(registry, token);
                         }

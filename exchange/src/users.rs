@@ -99,10 +99,6 @@ impl People {
         self.users.iter().position(|user| user.id == id)
     }
 
-    pub fn by_jid(&self, bare: &str) -> Option<UserIx> {
-        self.users.iter().position(|user| user.jid == bare)
-    }
-
     /// A user as a person dials: log-in name, display name or the user part of an address.
     pub fn by_any_name(&self, name: &str) -> Option<UserIx> {
         self.by_login(name).or_else(|| {
@@ -243,7 +239,6 @@ fn short_name(name: &str) -> String {
     let (first, last) = name.split_once(' ').unwrap_or((name, ""));
     first.chars().chain(last.chars().take(1)).collect()
 }
-
 
 #[cfg(test)]
 mod tests {
