@@ -5,6 +5,7 @@ pub mod app;
 pub mod model;
 pub mod os;
 pub mod panels;
+pub mod screenshots;
 pub mod shortcuts;
 pub mod text;
 pub mod theme;

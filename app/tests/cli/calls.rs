@@ -12,16 +12,42 @@ use crate::{LIMIT, SECOND, call, exchange, offhook};
 #[track_caller]
 fn assert_complete(summary: &Value) {
     for pointer in [
-        "/calls/0/id", "/calls/0/direction", "/calls/0/peer", "/calls/0/warm",
-        "/calls/0/setup_ms/signalling", "/calls/0/setup_ms/ice", "/calls/0/setup_ms/dtls",
-        "/calls/0/setup_ms/first_media", "/calls/0/setup_ms/total", "/calls/0/path", "/calls/0/relay",
-        "/calls/0/codec", "/calls/0/security", "/calls/0/dscp/configured", "/calls/0/dscp/effective",
-        "/calls/0/packets/sent", "/calls/0/packets/received", "/calls/0/packets/lost", "/calls/0/packets/late",
-        "/calls/0/packets/blocked_by_relay_fence", "/calls/0/audio/concealed_ms", "/calls/0/audio/stretched_ms",
-        "/calls/0/audio/jitter_ms", "/calls/0/audio/buffer_ms", "/calls/0/audio/level_in_dbfs",
-        "/calls/0/audio/level_out_dbfs", "/calls/0/network/rtt_ms", "/calls/0/network/loss",
-        "/calls/0/network/jitter_ms", "/calls/0/mos/listening", "/calls/0/mos/far", "/calls/0/ended_by",
-        "/calls/0/end_reason", "/calls/0/code", "/registration/reconnects", "/microphone/open_ms",
+        "/calls/0/id",
+        "/calls/0/direction",
+        "/calls/0/peer",
+        "/calls/0/warm",
+        "/calls/0/setup_ms/signalling",
+        "/calls/0/setup_ms/ice",
+        "/calls/0/setup_ms/dtls",
+        "/calls/0/setup_ms/first_media",
+        "/calls/0/setup_ms/total",
+        "/calls/0/path",
+        "/calls/0/relay",
+        "/calls/0/codec",
+        "/calls/0/security",
+        "/calls/0/dscp/configured",
+        "/calls/0/dscp/effective",
+        "/calls/0/packets/sent",
+        "/calls/0/packets/received",
+        "/calls/0/packets/lost",
+        "/calls/0/packets/late",
+        "/calls/0/packets/blocked_by_relay_fence",
+        "/calls/0/audio/concealed_ms",
+        "/calls/0/audio/stretched_ms",
+        "/calls/0/audio/jitter_ms",
+        "/calls/0/audio/buffer_ms",
+        "/calls/0/audio/level_in_dbfs",
+        "/calls/0/audio/level_out_dbfs",
+        "/calls/0/network/rtt_ms",
+        "/calls/0/network/loss",
+        "/calls/0/network/jitter_ms",
+        "/calls/0/mos/listening",
+        "/calls/0/mos/far",
+        "/calls/0/ended_by",
+        "/calls/0/end_reason",
+        "/calls/0/code",
+        "/registration/reconnects",
+        "/microphone/open_ms",
         "/microphone/open_while_idle_ms",
     ] {
         assert!(summary.pointer(pointer).is_some(), "{pointer} is missing in {summary:#}");
@@ -99,13 +125,21 @@ fn ten_calls_in_a_row_without_a_persistent_connection_are_ten_set_ups() {
 fn ten_calls(options: ExchangeOptions) -> phone_tests::offhook::Outcome {
     let exchange = exchange(options);
     let run = call(&exchange, "echo").args([
-        "--repeat", "10", "--gap", "500ms", "--duration", "1s", "--input", "tone:440", "--output", "null",
+        "--repeat",
+        "10",
+        "--gap",
+        "500ms",
+        "--duration",
+        "1s",
+        "--input",
+        "tone:440",
+        "--output",
+        "null",
     ]);
     let outcome = run.finish(LIMIT);
     outcome.assert_code(0);
     let microphone = &outcome.summary()["microphone"];
-    let (open, idle) =
-        (microphone["open_ms"].as_u64().unwrap(), microphone["open_while_idle_ms"].as_u64().unwrap());
+    let (open, idle) = (microphone["open_ms"].as_u64().unwrap(), microphone["open_while_idle_ms"].as_u64().unwrap());
     assert!(open > 8_000, "{outcome}");
     // It may take a moment to close, but the nine gaps are 4 500 ms.
     assert!(idle < 1_500, "the microphone was open for {idle} ms between calls\n{outcome}");
@@ -135,7 +169,13 @@ fn two_programs_on_two_sound_servers_hear_each_other() {
             signal::loudest_hz(&last).is_some_and(|found| (found - hz).abs() < 3.0)
                 && signal::tone_dbfs(&last, hz) > -35.0
         });
-        assert!(heard, "{name} does not hear {hz} Hz but {:?}\n{}\n{}", signal::loudest_hz(&last), ana.story(), ben.story());
+        assert!(
+            heard,
+            "{name} does not hear {hz} Hz but {:?}\n{}\n{}",
+            signal::loudest_hz(&last),
+            ana.story(),
+            ben.story()
+        );
     }
     let (ana, ben) = (ana.finish(LIMIT), ben.finish(LIMIT));
     ana.assert_code(0);
@@ -150,7 +190,8 @@ fn two_programs_on_two_sound_servers_hear_each_other() {
 #[test]
 fn control_c_in_a_call_hangs_up_prints_the_summary_and_ends_with_130() {
     let exchange = exchange(ExchangeOptions::default());
-    let mut run = call(&exchange, "echo").args(["--duration", "60s", "--input", "tone:440", "--output", "null"]).start();
+    let mut run =
+        call(&exchange, "echo").args(["--duration", "60s", "--input", "tone:440", "--output", "null"]).start();
     run.until("media", LIMIT);
     run.interrupt();
     let outcome = run.finish(20 * SECOND);

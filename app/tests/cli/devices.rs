@@ -33,7 +33,8 @@ fn time_to_sound(ear: &Recording, from: usize, run: &Session) -> Duration {
 
 #[track_caller]
 fn told(run: &mut Session, role: &str, why: &str) -> serde_json::Value {
-    let event = run.until_some(5 * SECOND, |event| event["event"] == "device" && event["role"] == role && event["why"] == why);
+    let event =
+        run.until_some(5 * SECOND, |event| event["event"] == "device" && event["role"] == role && event["why"] == why);
     event.unwrap_or_else(|| panic!("no event tells that the {role} {why}\n{}", run.story()))
 }
 

@@ -1,5 +1,7 @@
 //! Made-up pictures of a phone, for tests and for the screenshots.
 
+pub mod scenes;
+
 use std::time::Instant;
 
 use phone_core::event::CallDirection;

@@ -1,0 +1,246 @@
+//! What keys and presses do.
+
+use std::time::Duration;
+
+use eframe::egui::{Id, Key, Modifiers, Ui};
+use phone_core::Command;
+use phone_core::ids::CallId;
+use phone_core::snapshot::Standing;
+use phone_core::sound::SoundRole;
+
+use super::{Order, Scene, Screen};
+use crate::model;
+use crate::model::calls::{Calls, HoldTile};
+use crate::os::preferences::Preferences;
+use crate::panels::{Action, Page, Popup, devices, leave, menu, phones, tabs};
+use crate::shortcuts::{self, Asked};
+use crate::text;
+use crate::widgets::control;
+
+/// After Answer nothing in the panel reacts for this long, so that a double click cannot end the call.
+const DEAD_TIME: Duration = Duration::from_millis(400);
+
+impl Screen {
+    /// What the keyboard asks for while no pop-up is open.
+    pub(super) fn keys(&mut self, ui: &Ui, scene: &Scene<'_>, calls: &Calls) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for asked in shortcuts::take(ui.ctx()) {
+            actions.extend(self.key(ui, asked, scene, calls));
+        }
+        if let Some(card) = calls.card.as_ref().filter(|card| card.keypad_refused.is_none())
+            && self.page == Page::Calls
+        {
+            actions.extend(shortcuts::take_digits(ui.ctx()).into_iter().map(|digit| Action::SendDigit(card.id, digit)));
+        }
+        let typing = ui.ctx().text_edit_focused();
+        if !typing && ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape)) {
+            actions.extend(self.escape());
+        }
+        actions
+    }
+
+    /// Closes the top layer only, and never a call.
+    pub(super) fn escape(&self) -> Option<Action> {
+        match (self.page, self.call_keys, self.dial_keys) {
+            (Page::Sound, ..) => Some(Action::Go(Page::Settings)),
+            (Page::Settings, ..) => Some(Action::Go(Page::Calls)),
+            (Page::Calls, Some(call), _) => Some(Action::ToggleCallKeys(call)),
+            (Page::Calls, None, true) => Some(Action::ToggleDialKeys),
+            (Page::Calls, None, false) => self.toast.is_some().then_some(Action::DismissToast),
+        }
+    }
+
+    pub(super) fn key(&mut self, ui: &Ui, asked: Asked, scene: &Scene<'_>, calls: &Calls) -> Option<Action> {
+        let ringing = calls.incoming.first();
+        let card = calls.card.as_ref();
+        match asked {
+            Asked::Answer => ringing.map(|call| answer(call.id, hold_for_answer(calls))),
+            Asked::Decline => ringing.map(|call| Action::Send(Command::Decline(call.id))),
+            Asked::End => match (card, ringing) {
+                (Some(card), _) => Some(Action::Send(Command::HangUp(card.id))),
+                (None, Some(call)) => Some(Action::Send(Command::Decline(call.id))),
+                (None, None) => None,
+            },
+            Asked::Mute => {
+                let muted = card.map_or(scene.snapshot.muted, |card| card.muted);
+                Some(Action::Send(Command::Mute { muted: !muted }))
+            }
+            Asked::Hold => {
+                let card = card?;
+                if let Some(reason) = card.hold_refused {
+                    self.tell(reason, scene.now);
+                    return None;
+                }
+                let waiting = matches!(card.hold, HoldTile::Holding | HoldTile::Resuming);
+                (!waiting).then_some(Action::Send(Command::Hold { call: card.id, held: !card.held }))
+            }
+            Asked::Keypad => match card {
+                Some(card) => match card.keypad_refused {
+                    None => Some(Action::ToggleCallKeys(card.id)),
+                    Some(reason) => {
+                        self.tell(reason, scene.now);
+                        None
+                    }
+                },
+                None => Some(Action::ToggleDialKeys),
+            },
+            Asked::SayStatus => Some(Action::SayStatus),
+            Asked::Phones => calls.card.is_none().then(|| {
+                control::show_focus(ui.ctx());
+                self.page = Page::Calls;
+                Action::Toggle(Popup::Phones)
+            }),
+            Asked::Devices => {
+                control::show_focus(ui.ctx());
+                Some(Action::Toggle(Popup::Devices(SoundRole::Microphone)))
+            }
+            Asked::NextPart | Asked::PreviousPart => {
+                self.focus_next = control::neighbour(ui.ctx(), asked == Asked::PreviousPart);
+                control::show_focus(ui.ctx());
+                ui.ctx().request_repaint();
+                None
+            }
+            Asked::Tab(index) => tabs::TABS.get(index).map(|(page, ..)| Action::Go(*page)),
+            Asked::Quit => Some(Action::Quit),
+        }
+    }
+
+    pub(super) fn dial_refused(&self, scene: &Scene<'_>) -> Option<&'static str> {
+        if scene.snapshot.standing != Standing::Ready {
+            return Some(text::NOT_READY_TO_DIAL);
+        }
+        let nothing = self.dial.trim().is_empty() && model::recent::redial(scene.snapshot).is_none();
+        nothing.then_some(text::NOTHING_TO_DIAL)
+    }
+
+    pub(super) fn open(&mut self, popup: Popup, focused: Option<Id>) {
+        self.popup = Some(popup);
+        self.popup_is_new = true;
+        self.focus_before = focused;
+        self.phone_search.clear();
+    }
+
+    pub(super) fn close(&mut self) {
+        if self.popup.take().is_some() {
+            self.focus_next = self.focus_before.take();
+        }
+    }
+
+    pub(super) fn apply(&mut self, action: Action, scene: &Scene<'_>, focused: Option<Id>, orders: &mut Vec<Order>) {
+        if self.dead_until.is_some_and(|until| scene.now < until) {
+            return;
+        }
+        match action {
+            Action::Send(command) => {
+                if matches!(command, Command::Answer(_)) {
+                    self.dead_until = Some(scene.now + DEAD_TIME);
+                }
+                orders.push(Order::Send(command));
+            }
+            Action::Swap { hold, resume } => {
+                orders.push(Order::Send(Command::Hold { call: hold, held: true }));
+                orders.push(Order::Send(Command::Hold { call: resume, held: false }));
+            }
+            Action::AnswerAndHold { hold, answer } => {
+                self.dead_until = Some(scene.now + DEAD_TIME);
+                orders.push(Order::Send(Command::Hold { call: hold, held: true }));
+                orders.push(Order::Send(Command::Answer(answer)));
+            }
+            Action::Dial => self.dial(scene, orders),
+            Action::FillDial(number) => {
+                self.dial = number;
+                self.focus_next = Some(Id::unique("dial"));
+            }
+            Action::TypeDial(digit) => self.dial.push(digit),
+            Action::DeleteDial => {
+                self.dial.pop();
+            }
+            Action::ToggleDialKeys => self.dial_keys = !self.dial_keys,
+            Action::ToggleCallKeys(call) => {
+                self.page = Page::Calls;
+                self.call_keys = if self.call_keys == Some(call) { None } else { Some(call) };
+            }
+            Action::SendDigit(call, digit) => {
+                let sent = scene.snapshot.calls.iter().find(|c| c.id == call).map_or("", |c| c.digits.as_str());
+                let asked = self.asked_digits.get_or_insert_with(|| (call, sent.to_owned()));
+                asked.1.push(digit);
+                orders.push(Order::Send(Command::SendDigits { call, digits: digit.to_string() }));
+            }
+            Action::Go(page) => {
+                self.close();
+                self.page = page;
+            }
+            Action::Toggle(popup) if self.popup == Some(popup) => self.close(),
+            Action::Toggle(popup) => {
+                self.open(popup, focused);
+                self.focus_next = self.first_focus(popup, scene);
+            }
+            Action::ClosePopup => self.close(),
+            Action::SearchPhones(typed) => self.phone_search = typed,
+            Action::StartPractice => orders.push(Order::StartPractice),
+            Action::SetTheme(theme) => self.prefer(orders, |preferences| preferences.theme = theme),
+            Action::SetTextSize(percent) => self.prefer(orders, |preferences| preferences.text_size = percent),
+            Action::SetReducedMotion(reduce) => self.prefer(orders, |preferences| preferences.reduce_motion = reduce),
+            Action::SayStatus => {
+                let strip = model::strip::strip(scene.snapshot, scene.history, scene.now);
+                let calls = model::calls::calls(scene.snapshot, scene.history, false, scene.now);
+                let mut words = strip.sentence();
+                if let Some(card) = calls.card {
+                    words = format!("{words}, {}", card.name);
+                    if let Some(verdict) = card.verdict {
+                        words = format!("{words}, {}", verdict.word);
+                    }
+                }
+                self.tell(words, scene.now);
+            }
+            Action::Copy(words) => orders.push(Order::Copy(words)),
+            Action::DismissToast => self.toast = None,
+            Action::Quit if model::calls::in_call(scene.snapshot) => self.ask_to_leave(),
+            Action::Quit | Action::QuitNow => orders.push(Order::Quit),
+        }
+    }
+
+    pub(super) fn prefer(&mut self, orders: &mut Vec<Order>, change: impl FnOnce(&mut Preferences)) {
+        change(&mut self.preferences);
+        orders.push(Order::Keep(self.preferences.clone()));
+    }
+
+    pub(super) fn first_focus(&self, popup: Popup, scene: &Scene<'_>) -> Option<Id> {
+        match popup {
+            Popup::Phones => {
+                let model = model::phones::selector(scene.snapshot, scene.now);
+                Some(if model.searchable { Id::unique("phone-search") } else { phones::first_focus(&model) })
+            }
+            Popup::Devices(role) => Some(devices::first_focus(&model::sound::device_rows(scene.snapshot, role))),
+            Popup::Menu | Popup::Tools => Some(menu::first_focus()),
+            Popup::Why => None,
+            Popup::Leave => Some(leave::first_focus()),
+        }
+    }
+
+    pub(super) fn dial(&mut self, scene: &Scene<'_>, orders: &mut Vec<Order>) {
+        if let Some(reason) = self.dial_refused(scene) {
+            self.tell(reason, scene.now);
+            return;
+        }
+        let typed = self.dial.trim();
+        let to = if typed.is_empty() { model::recent::redial(scene.snapshot) } else { Some(typed.to_owned()) };
+        if let Some(to) = to {
+            self.dial.clear();
+            self.dial_keys = false;
+            orders.push(Order::Send(Command::Dial { to: to.into() }));
+        }
+    }
+}
+
+/// The call to put on hold before another is answered.
+pub(super) fn hold_for_answer(calls: &Calls) -> Option<CallId> {
+    calls.card.as_ref().filter(|card| !card.held && card.hold_refused.is_none()).map(|card| card.id)
+}
+
+fn answer(call: CallId, hold: Option<CallId>) -> Action {
+    match hold {
+        Some(hold) => Action::AnswerAndHold { hold, answer: call },
+        None => Action::Send(Command::Answer(call)),
+    }
+}

@@ -1,0 +1,394 @@
+//! Where everything stands.
+
+use std::time::{Duration, Instant};
+
+use eframe::egui::{Rect, Ui, Vec2, pos2, vec2};
+use phone_core::Command;
+use phone_core::snapshot::Standing;
+use phone_core::sound::SoundRole;
+
+use super::act::hold_for_answer;
+use super::{Models, Scene, Screen, needle};
+use crate::model;
+use crate::model::calls::Calls;
+use crate::model::strip::Strip;
+use crate::panels::{
+    Action, Metrics, Page, Popup, calls, card, devices, incoming, leave, menu, phones, problem, settings, signed_out,
+    sound_bar, sound_page, strip, tabs, toast,
+};
+use crate::text;
+use crate::theme::{self, palette, size};
+use crate::widgets::{control, paint, popup};
+
+impl Screen {
+    pub(super) fn draw(
+        &mut self,
+        ui: &mut Ui,
+        window: Rect,
+        scene: &Scene<'_>,
+        models: &Models,
+        actions: &mut Vec<Action>,
+    ) {
+        let Models { strip, calls, .. } = models;
+        let mut rest = window;
+        if window.width() >= size::TWO_COLUMNS {
+            let rail = paint::cut_left(&mut rest, size::RAIL, 0.0);
+            let mut column = paint::cut_left(&mut rest, size::CALLS_COLUMN, 0.0);
+            let metrics = Metrics::of(column.width().max(size::SMALL_WIDTH), window.height());
+            let top = paint::cut_top(&mut column, size::STRIP, 0.0);
+            self.draw_strip(ui, top, scene, strip, actions);
+            self.draw_calls(ui, column, scene, models, &metrics, actions);
+            let edge = Rect::from_min_size(rest.min, vec2(size::STROKE, rest.height()));
+            ui.painter().rect_filled(edge, 0.0, palette(ui).border_soft);
+            rest.min.x += size::STROKE;
+            let page = if self.page == Page::Calls { Page::Sound } else { self.page };
+            self.draw_page(ui, rest, page, scene, true, &Metrics::of(rest.width(), window.height()), actions);
+            actions.extend(tabs::rail_ui(ui, rail, self.page));
+            return;
+        }
+
+        let metrics = Metrics::of(window.width(), window.height());
+        let at_rest = calls.card.is_none() && calls.incoming.is_empty();
+        let signed_out = scene.snapshot.account.is_none() && at_rest;
+        let ready = scene.snapshot.standing == Standing::Ready && at_rest && strip.chip.is_none();
+        if self.page == Page::Calls || !ready {
+            let top = paint::cut_top(&mut rest, size::STRIP, 0.0);
+            self.draw_strip(ui, top, scene, strip, actions);
+        }
+        let show_tabs = !(signed_out && self.page == Page::Calls);
+        let tabs = show_tabs.then(|| paint::cut_bottom(&mut rest, metrics.tabs(), 0.0));
+        match self.page {
+            Page::Calls => self.draw_calls(ui, rest, scene, models, &metrics, actions),
+            page => self.draw_page(ui, rest, page, scene, ready, &metrics, actions),
+        }
+        if let Some(tabs) = tabs {
+            actions.extend(tabs::ui(ui, tabs, self.page, &metrics));
+        }
+    }
+
+    pub(super) fn draw_strip(
+        &mut self,
+        ui: &mut Ui,
+        rect: Rect,
+        scene: &Scene<'_>,
+        strip: &Strip,
+        actions: &mut Vec<Action>,
+    ) {
+        let (action, anchors) = strip::ui(ui, rect, strip, self.turn(ui, scene.now), self.pulse(ui, scene.now));
+        actions.extend(action);
+        self.anchors.strip = anchors;
+    }
+
+    /// Share of a turn, in eight steps a second.
+    pub(super) fn turn(&self, ui: &Ui, now: Instant) -> f32 {
+        if !theme::moves(ui) {
+            return 0.0;
+        }
+        let eighths = now.saturating_duration_since(self.born).as_millis() / 125 % 8;
+        eighths as f32 / 8.0
+    }
+
+    /// 0.7–1, once a second.
+    pub(super) fn pulse(&self, ui: &Ui, now: Instant) -> f32 {
+        if !theme::moves(ui) {
+            return 1.0;
+        }
+        let phase = now.saturating_duration_since(self.born).as_secs_f32().fract();
+        0.85 + 0.15 * (phase * std::f32::consts::TAU).cos()
+    }
+
+    pub(super) fn draw_page(
+        &mut self,
+        ui: &mut Ui,
+        mut rest: Rect,
+        page: Page,
+        scene: &Scene<'_>,
+        ready: bool,
+        metrics: &Metrics,
+        actions: &mut Vec<Action>,
+    ) {
+        let header = paint::cut_top(&mut rest, size::HEADER, 0.0);
+        let (title, back) = match page {
+            Page::Sound => (text::PAGE_SOUND, (self.page == Page::Sound).then_some(Page::Settings)),
+            Page::Settings | Page::Calls => (text::PAGE_SETTINGS, None),
+        };
+        let shows_ready = ready && self.page == page && ui.max_rect().width() < size::TWO_COLUMNS;
+        actions.extend(settings::header_ui(ui, header, title, back, shows_ready));
+        if page == Page::Sound {
+            let models = [SoundRole::Microphone, SoundRole::Speaker, SoundRole::Ringer]
+                .map(|role| model::sound::role_card(scene.snapshot, role));
+            let needles = self.needles;
+            let (action, fields) = sound_page::ui(ui, rest, &models, |role| needle(&needles, role), metrics);
+            actions.extend(action);
+            self.anchors.fields = fields;
+        } else {
+            actions.extend(settings::ui(ui, rest, scene.snapshot, &self.preferences, metrics));
+        }
+    }
+
+    pub(super) fn draw_calls(
+        &mut self,
+        ui: &mut Ui,
+        mut rest: Rect,
+        scene: &Scene<'_>,
+        models: &Models,
+        metrics: &Metrics,
+        actions: &mut Vec<Action>,
+    ) {
+        let Models { calls, bar, .. } = models;
+        let at_rest = calls.card.is_none() && calls.incoming.is_empty();
+        if at_rest && scene.snapshot.account.is_none() {
+            card::enter(ui);
+            self.draw_signed_out(ui, rest, scene, metrics, actions);
+            return;
+        }
+        let bar_rect = (metrics.sound_bar() > 0.0).then(|| paint::cut_bottom(&mut rest, metrics.sound_bar(), 0.0));
+        card::enter(ui);
+        if calls.card.is_some() {
+            self.draw_card(ui, rest, scene, calls, metrics, actions);
+        } else {
+            self.draw_idle(ui, rest, scene, calls, metrics, actions);
+        }
+        if let Some(bar_rect) = bar_rect {
+            let needles = self.needles;
+            let (action, anchors) = sound_bar::ui(ui, bar_rect, bar, |role| needle(&needles, role), metrics);
+            actions.extend(action);
+            for ((slot, lane), anchor) in self.anchors.lanes.iter_mut().zip(&bar.lanes).zip(anchors) {
+                *slot = (lane.role, anchor);
+            }
+        }
+    }
+
+    pub(super) fn draw_signed_out(
+        &mut self,
+        ui: &mut Ui,
+        rect: Rect,
+        scene: &Scene<'_>,
+        metrics: &Metrics,
+        actions: &mut Vec<Action>,
+    ) {
+        let mut rest = rect;
+        if let Some(model) = model::strip::problem(scene.snapshot, scene.now) {
+            rest.min.y += 12.0;
+            let width = rest.width() - 2.0 * metrics.edge;
+            let height = problem::height(ui, width, &model);
+            let block = paint::cut_top(&mut rest, height, 12.0).shrink2(vec2(metrics.edge, 0.0));
+            actions.extend(problem::ui(ui, block, &model));
+        }
+        if let Standing::SigningIn { step, .. } = scene.snapshot.standing {
+            signed_out::progress_ui(ui, rest, step, metrics);
+        } else {
+            actions.extend(signed_out::ui(ui, rest, scene.practice, metrics));
+        }
+    }
+
+    pub(super) fn draw_idle(
+        &mut self,
+        ui: &mut Ui,
+        rect: Rect,
+        scene: &Scene<'_>,
+        calls: &Calls,
+        metrics: &Metrics,
+        actions: &mut Vec<Action>,
+    ) {
+        let mut rest = rect.shrink2(vec2(metrics.edge, 0.0));
+        rest.min.y += if metrics.small { 8.0 } else { 12.0 };
+        let alert = self.pulse(ui, scene.now);
+        for (index, call) in calls.incoming.iter().enumerate() {
+            let height = incoming::height(call, metrics);
+            if rest.height() >= height || index == 0 {
+                let card = paint::cut_top(&mut rest, height, 12.0);
+                actions.extend(incoming::ui(ui, card, call, alert, metrics));
+            }
+        }
+        if let Some(model) = model::strip::problem(scene.snapshot, scene.now) {
+            let height = problem::height(ui, rest.width(), &model);
+            let block = paint::cut_top(&mut rest, height, 12.0);
+            actions.extend(problem::ui(ui, block, &model));
+        }
+        let selector = model::phones::selector(scene.snapshot, scene.now);
+        if rest.height() >= size::CONTROL_M {
+            let row = paint::cut_top(&mut rest, size::CONTROL_M, 12.0);
+            let (action, anchor) = calls::selector_ui(ui, row, &selector);
+            actions.extend(action);
+            self.anchors.phones = anchor;
+        }
+        let practice = scene.snapshot.account.as_ref().is_some_and(|account| account.practice);
+        if calls.incoming.is_empty() && rest.height() >= size::CONTROL_M {
+            let model = calls::Dial {
+                text: self.dial.clone(),
+                keys: self.dial_keys,
+                refused: self.dial_refused(scene),
+                practice,
+            };
+            let (action, changed) = calls::dial_ui(ui, &mut rest, &model, metrics);
+            if let Some(changed) = changed {
+                self.dial = changed;
+            }
+            actions.extend(action);
+        }
+        let rows = model::recent::rows(scene.snapshot, scene.now);
+        actions.extend(calls::recent_ui(ui, rest, &rows, practice));
+    }
+
+    pub(super) fn draw_card(
+        &mut self,
+        ui: &mut Ui,
+        rect: Rect,
+        scene: &Scene<'_>,
+        calls: &Calls,
+        metrics: &Metrics,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(model) = &calls.card else { return };
+        let mut rest = rect.shrink2(vec2(metrics.edge, 8.0));
+        let alert = self.pulse(ui, scene.now);
+        for call in &calls.incoming {
+            let row = paint::cut_top(&mut rest, incoming::ROW, 8.0);
+            actions.extend(incoming::row_ui(ui, row, call, hold_for_answer(calls), alert, metrics));
+        }
+        let keys = self.call_keys == Some(model.id) && model.keypad_refused.is_none();
+        // The card needs its height more than the held calls need theirs.
+        let room = rest.height() - calls.held.len() as f32 * (size::HELD_CALL + 8.0);
+        let fold = !calls.held.is_empty() && (keys || metrics.small || room < 340.0);
+        let swap_with = (!model.held && model.hold_refused.is_none()).then_some(model.id);
+        if fold {
+            let row = paint::cut_top(&mut rest, 32.0, 8.0);
+            card::folded_ui(ui, row, calls.held.len());
+        } else {
+            for held in &calls.held {
+                let row = paint::cut_top(&mut rest, size::HELD_CALL, 8.0);
+                actions.extend(card::held_ui(ui, row, held, swap_with, metrics));
+            }
+        }
+        let asked = self.asked_digits.as_ref().map_or("", |(_, digits)| digits.as_str());
+        let drawn = card::ui(ui, rest, model, scene.history.seconds(model.id), keys, asked, metrics);
+        actions.extend(drawn.action);
+        self.anchors.tools = drawn.tools;
+    }
+
+    /// Gives when the notice has to go.
+    pub(super) fn draw_toast(
+        &mut self,
+        ui: &mut Ui,
+        window: Rect,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) -> Option<Duration> {
+        let toast = self.toast.as_mut()?;
+        if now >= toast.until {
+            self.toast = None;
+            return None;
+        }
+        let metrics = Metrics::of(window.width(), window.height());
+        let mut area = window;
+        if window.width() >= size::TWO_COLUMNS {
+            area = Rect::from_min_size(
+                pos2(window.left() + size::RAIL, window.top()),
+                vec2(size::CALLS_COLUMN, window.height()),
+            );
+            area.max.y -= metrics.sound_bar();
+        } else {
+            area.max.y -= metrics.tabs() + if self.page == Page::Calls { metrics.sound_bar() } else { 0.0 };
+        }
+        control::leave(ui.ctx());
+        let (action, kept) = toast::ui(ui, area, toast, &metrics);
+        if kept {
+            toast.until = now + Duration::from_secs_f32(theme::motion::TOAST);
+        }
+        actions.extend(action);
+        Some(toast.until.saturating_duration_since(now))
+    }
+
+    pub(super) fn draw_popup(
+        &mut self,
+        ui: &mut Ui,
+        window: Rect,
+        scene: &Scene<'_>,
+        models: &Models,
+        actions: &mut Vec<Action>,
+    ) {
+        let Models { strip, calls, .. } = models;
+        let Some(open) = self.popup else { return };
+        let is_new = std::mem::take(&mut self.popup_is_new);
+        let ctx = ui.ctx().clone();
+        let snapshot = scene.snapshot;
+        let signed_in = snapshot.account.is_some();
+        let in_call = calls.card.is_some();
+        let mut asked: Option<Action> = None;
+        let dismissed = match open {
+            Popup::Phones => {
+                let model = model::phones::selector(snapshot, scene.now);
+                let anchor = self.anchors.phones;
+                let place = popup::Place::at(anchor, vec2(anchor.width(), phones::height(&model)), window);
+                popup::show(&ctx, "Phones", place, is_new, |ui, rect| {
+                    asked = phones::ui(ui, rect, &model, &self.phone_search);
+                })
+            }
+            Popup::Devices(role) => {
+                let rows = model::sound::device_rows(snapshot, role);
+                let with_link = self.page != Page::Sound;
+                let anchor = self.device_anchor(role, window);
+                let wanted = vec2(anchor.width().max(320.0), devices::height(&rows, with_link));
+                let place = popup::Place::at(anchor, wanted, window);
+                popup::show(&ctx, text::role(role), place, is_new, |ui, rect| {
+                    asked = devices::ui(ui, rect, role, &rows, with_link);
+                })
+            }
+            Popup::Menu => {
+                let wanted = vec2(240.0, menu::main_height(signed_in, in_call));
+                let place = popup::Place::at(self.anchors.strip.menu, wanted, window);
+                popup::show(&ctx, text::MORE, place, is_new, |ui, rect| {
+                    asked = menu::main_ui(ui, rect, signed_in, in_call);
+                })
+            }
+            Popup::Tools => {
+                let Some(card) = &calls.card else { return };
+                let wanted = vec2(240.0, menu::call_height(card));
+                let place = popup::Place::at(self.anchors.tools, wanted, window);
+                popup::show(&ctx, "More for this call", place, is_new, |ui, rect| {
+                    asked = menu::call_ui(ui, rect, card);
+                })
+            }
+            Popup::Why => {
+                let problem = model::strip::problem(snapshot, scene.now);
+                let width = (window.width() - 32.0).min(388.0);
+                let height = menu::why_height(ui, width, strip, problem.as_ref(), scene.history);
+                let place = popup::Place::at(self.anchors.strip.why, vec2(width, height), window);
+                popup::show(&ctx, text::WHY, place, is_new, |ui, rect| {
+                    asked = menu::why_ui(ui, rect, strip, problem.as_ref(), scene.history, scene.now);
+                })
+            }
+            Popup::Leave => {
+                let wanted = Vec2::from(leave::SIZE).min(window.size() - vec2(16.0, 16.0));
+                let corner = window.center() - wanted / 2.0;
+                let place = popup::Place {
+                    top_left: pos2(corner.x.round(), corner.y.round()),
+                    width: wanted.x,
+                    height: wanted.y,
+                };
+                popup::show(&ctx, text::LEAVE_TITLE, place, is_new, |ui, rect| asked = leave::ui(ui, rect))
+            }
+        };
+        if let Some(action) = asked {
+            let stays = matches!(action, Action::SearchPhones(_) | Action::Send(Command::StopPersistentConnection));
+            actions.push(action);
+            if !stays {
+                actions.push(Action::ClosePopup);
+            }
+        } else if dismissed {
+            actions.push(Action::ClosePopup);
+        }
+    }
+
+    pub(super) fn device_anchor(&self, role: SoundRole, window: Rect) -> Rect {
+        let field = match role {
+            SoundRole::Microphone => self.anchors.fields[0],
+            SoundRole::Speaker => self.anchors.fields[1],
+            SoundRole::Ringer => self.anchors.fields[2],
+        };
+        let lane = self.anchors.lanes.iter().find(|(lane, _)| *lane == role).map(|(_, rect)| *rect);
+        let anchor = if self.page == Page::Sound { field } else { lane.unwrap_or(Rect::NOTHING) };
+        if anchor.is_positive() { anchor } else { Rect::from_min_size(window.center(), vec2(1.0, 1.0)) }
+    }
+}

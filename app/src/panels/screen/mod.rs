@@ -1,0 +1,281 @@
+//! The window as a whole: which page, which pop-up, what the keyboard does. Holds what only the window knows.
+
+mod act;
+mod draw;
+
+use std::time::{Duration, Instant};
+
+use eframe::egui::{Id, Rect, Ui};
+use phone_core::Command;
+use phone_core::ids::CallId;
+use phone_core::snapshot::{CallState, Snapshot};
+use phone_core::sound::SoundRole;
+
+use super::signed_out::Practice;
+use super::toast::Toast;
+use super::{Action, Page, Popup, card, leave, strip};
+use crate::model::calls::Calls;
+use crate::model::history::History;
+use crate::model::sound::SoundBar;
+use crate::model::strip::{Shape, Strip};
+use crate::model::{self, Levels, sooner};
+use crate::os::preferences::Preferences;
+use crate::theme::{self, palette, size};
+use crate::widgets::control;
+use crate::widgets::meter::{Needle, TalkDetector};
+
+/// Meters move at 30 frames a second.
+const FRAME: Duration = Duration::from_millis(33);
+/// Where motion is reduced, at five.
+const CALM_FRAME: Duration = Duration::from_millis(200);
+
+/// What one frame is drawn from.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    pub snapshot: &'a Snapshot,
+    pub history: &'a History,
+    pub levels: Levels,
+    pub practice: &'a Practice,
+    pub now: Instant,
+}
+
+/// What the parts of one frame are drawn from.
+struct Models {
+    strip: Strip,
+    calls: Calls,
+    bar: SoundBar,
+}
+
+/// What leaves the window.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    Send(Command),
+    StartPractice,
+    /// The user changed how the window looks.
+    Keep(Preferences),
+    Copy(String),
+    Quit,
+}
+
+/// Where pop-ups open from, as drawn last.
+#[derive(Clone, Copy, Debug)]
+struct Anchors {
+    strip: strip::Anchors,
+    phones: Rect,
+    lanes: [(SoundRole, Rect); 2],
+    fields: [Rect; 3],
+    tools: Rect,
+}
+
+pub struct Screen {
+    pub preferences: Preferences,
+    page: Page,
+    popup: Option<Popup>,
+    popup_is_new: bool,
+    /// What had the focus when the pop-up opened.
+    focus_before: Option<Id>,
+    /// Takes the focus in the next frame.
+    focus_next: Option<Id>,
+    dial: String,
+    dial_keys: bool,
+    call_keys: Option<CallId>,
+    /// Digits typed in this call, sent or not.
+    asked_digits: Option<(CallId, String)>,
+    phone_search: String,
+    toast: Option<Toast>,
+    dead_until: Option<Instant>,
+    /// Microphone, speaker, ringer.
+    needles: [Needle; 3],
+    talk: TalkDetector,
+    live_call: Option<CallId>,
+    anchors: Anchors,
+    born: Instant,
+    first_frame: bool,
+}
+
+impl Screen {
+    pub fn new(preferences: Preferences, now: Instant) -> Self {
+        Self {
+            preferences,
+            page: Page::Calls,
+            popup: None,
+            popup_is_new: false,
+            focus_before: None,
+            focus_next: None,
+            dial: String::new(),
+            dial_keys: false,
+            call_keys: None,
+            asked_digits: None,
+            phone_search: String::new(),
+            toast: None,
+            dead_until: None,
+            needles: [Needle::new(now); 3],
+            talk: TalkDetector::default(),
+            live_call: None,
+            anchors: Anchors {
+                strip: strip::Anchors { why: Rect::NOTHING, menu: Rect::NOTHING },
+                phones: Rect::NOTHING,
+                lanes: [(SoundRole::Microphone, Rect::NOTHING), (SoundRole::Speaker, Rect::NOTHING)],
+                fields: [Rect::NOTHING; 3],
+                tools: Rect::NOTHING,
+            },
+            born: now,
+            first_frame: true,
+        }
+    }
+
+    /// A notice at the bottom for five seconds.
+    pub fn tell(&mut self, words: impl Into<String>, now: Instant) {
+        self.toast = Some(Toast::new(words, now));
+    }
+
+    /// Opens the question whether to leave a call.
+    pub fn ask_to_leave(&mut self) {
+        self.open(Popup::Leave, None);
+        self.focus_next = Some(leave::first_focus());
+    }
+
+    /// Does something as if it had been pressed; for pictures of the window.
+    pub fn perform(&mut self, action: Action, scene: &Scene<'_>) -> Vec<Order> {
+        let mut orders = Vec::new();
+        self.apply(action, scene, None, &mut orders);
+        orders
+    }
+
+    /// Draws everything and says what was asked for.
+    pub fn ui(&mut self, ui: &mut Ui, scene: &Scene<'_>) -> Vec<Order> {
+        let ctx = ui.ctx().clone();
+        control::begin_frame(&ctx);
+        let now = scene.now;
+        let window = ui.max_rect();
+        self.follow(scene);
+
+        let models = Models {
+            strip: model::strip::strip(scene.snapshot, scene.history, now),
+            calls: model::calls::calls(scene.snapshot, scene.history, self.talk.talks(), now),
+            bar: model::sound::sound_bar(scene.snapshot),
+        };
+        self.keep_focus(ui, &models.calls);
+
+        let mut actions: Vec<Action> = Vec::new();
+        if self.popup.is_none() {
+            actions.extend(self.keys(ui, scene, &models.calls));
+        }
+        ui.painter().rect_filled(window, 0.0, palette(ui).window);
+        self.draw(ui, window, scene, &models, &mut actions);
+        let redraw = self.draw_toast(ui, window, now, &mut actions);
+        self.draw_popup(ui, window, scene, &models, &mut actions);
+
+        let mut orders = Vec::new();
+        let focused = ctx.memory(|memory| memory.focused());
+        for action in actions {
+            self.apply(action, scene, focused, &mut orders);
+        }
+        if orders.is_empty() && self.popup_is_new {
+            ctx.request_repaint();
+        }
+        for order in &orders {
+            if let Order::Keep(preferences) = order {
+                apply_preferences(&ctx, preferences);
+            }
+        }
+        self.plan_redraw(ui, scene, &models, redraw);
+        self.first_frame = false;
+        orders
+    }
+
+    /// Meters and what is known of calls follow the snapshot.
+    fn follow(&mut self, scene: &Scene<'_>) {
+        let Levels { microphone, speaker, ringer } = scene.levels;
+        let sound = &scene.snapshot.sound;
+        let levels = [(microphone, sound.microphone.open), (speaker, sound.speaker.open), (ringer, sound.ringer.open)];
+        for (needle, (level, open)) in self.needles.iter_mut().zip(levels) {
+            needle.follow(scene.now, if open { level } else { Levels::SILENCE.microphone });
+        }
+        let desk = model::calls::desk(&scene.snapshot.calls);
+        let live = desk.main.filter(|call| matches!(call.state, CallState::Connected));
+        if live.is_some() && scene.snapshot.muted && sound.microphone.open {
+            self.talk.follow(scene.now, microphone);
+        } else {
+            self.talk = TalkDetector::default();
+        }
+        let main = desk.main.map(|call| call.id);
+        if self.call_keys.is_some_and(|call| main != Some(call)) {
+            self.call_keys = None;
+        }
+        if self.asked_digits.as_ref().is_some_and(|(call, _)| main != Some(*call)) {
+            self.asked_digits = None;
+        }
+        if self.popup == Some(Popup::Tools) && main.is_none() || self.popup == Some(Popup::Leave) && main.is_none() {
+            self.popup = None;
+        }
+        let live = live.map(|call| call.id);
+        if live.is_some() && live != self.live_call && self.popup.is_none() {
+            self.page = Page::Calls;
+            self.focus_next = Some(card::mute_id());
+        }
+        self.live_call = live;
+    }
+
+    fn keep_focus(&mut self, ui: &Ui, calls: &Calls) {
+        if let Some(id) = self.focus_next.take() {
+            ui.memory_mut(|memory| memory.request_focus(id));
+        } else if self.first_frame && calls.card.is_none() && calls.incoming.is_empty() {
+            ui.memory_mut(|memory| memory.request_focus(Id::unique("dial")));
+        }
+    }
+
+    /// Asks for the next frame at the moment something on screen changes, and not before.
+    fn plan_redraw(&self, ui: &Ui, scene: &Scene<'_>, models: &Models, toast: Option<Duration>) {
+        let Models { strip, calls, bar } = models;
+        let frame = if theme::moves(ui) { FRAME } else { CALM_FRAME };
+        let mut next = sooner(strip.redraw, sooner(calls.redraw, toast));
+        let sound = &scene.snapshot.sound;
+        let meters = match self.page {
+            Page::Calls => bar.live(),
+            Page::Sound => sound.microphone.open,
+            Page::Settings => false,
+        };
+        let wide = ui.max_rect().width() >= size::TWO_COLUMNS;
+        if meters || wide && (bar.live() || sound.microphone.open) {
+            next = sooner(next, Some(frame));
+        }
+        if self.live_call.is_some() && scene.snapshot.muted && sound.microphone.open {
+            next = sooner(next, Some(Duration::from_millis(100)));
+        }
+        if theme::moves(ui) {
+            let turns = (strip.shape == Shape::Arrows).then_some(Duration::from_millis(125));
+            let pulses = (!calls.incoming.is_empty()).then_some(Duration::from_millis(50));
+            next = sooner(next, sooner(turns, pulses));
+        }
+        match self.popup {
+            Some(Popup::Phones) => {
+                next = sooner(next, model::phones::selector(scene.snapshot, scene.now).persistent.redraw);
+            }
+            Some(Popup::Why) => next = sooner(next, Some(Duration::from_secs(60))),
+            _ => {}
+        }
+        if self.page == Page::Calls && calls.card.is_none() {
+            next = sooner(next, model::recent::redraw(scene.snapshot, scene.now));
+        }
+        if let Some(next) = next {
+            // A little late rather than a little early: an early frame would show the old second again.
+            ui.ctx().request_repaint_after(next + Duration::from_millis(5));
+        }
+    }
+}
+
+/// Theme, size and motion as the user wants them.
+pub fn apply_preferences(ctx: &eframe::egui::Context, preferences: &Preferences) {
+    ctx.set_theme(preferences.theme);
+    ctx.set_zoom_factor(preferences.zoom());
+    theme::set_reduced_motion(ctx, preferences.reduce_motion);
+}
+
+fn needle(needles: &[Needle; 3], role: SoundRole) -> Needle {
+    match role {
+        SoundRole::Microphone => needles[0],
+        SoundRole::Speaker => needles[1],
+        SoundRole::Ringer => needles[2],
+    }
+}
