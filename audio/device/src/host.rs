@@ -1,0 +1,99 @@
+//! The sound service of this computer, through cpal: connect, list. Opening is in [`crate::stream`].
+//!
+//! Everything here may block for two seconds when the service is hung.
+
+use cpal::traits::{DeviceTrait, HostTrait};
+use cpal::{Device, Host};
+use phone_audio::sound::{DeviceInfo, SoundError};
+
+use crate::catalog;
+
+/// A connection to the sound service.
+pub struct System {
+    host: Host,
+}
+
+/// A device, and what the service needs to open it.
+pub struct Listed {
+    pub info: DeviceInfo,
+    pub device: Device,
+}
+
+impl System {
+    pub fn connect() -> Result<Self, SoundError> {
+        Ok(Self { host: connect()? })
+    }
+
+    /// All microphones and speakers, without monitors of speakers.
+    pub fn list(&self) -> Result<Vec<Listed>, SoundError> {
+        let default = |device: Option<Device>| device.and_then(|device| device.id().ok()).map(|id| id.to_string());
+        let default_input = default(self.host.default_input_device());
+        let default_output = default(self.host.default_output_device());
+        let mut listed = Vec::new();
+        for device in self.host.devices().map_err(|error| explain(&error, "the list of devices"))? {
+            let (Ok(id), Ok(description)) = (device.id(), device.description()) else { continue };
+            let (id, name) = (id.to_string(), description.name().to_owned());
+            if catalog::is_monitor(&id) || catalog::is_pseudo(&id) {
+                continue;
+            }
+            for input in [true, false] {
+                let config = if input { device.default_input_config() } else { device.default_output_config() };
+                // A device has a configuration only for the directions it has.
+                let Ok(config) = config else { continue };
+                let default = if input { &default_input } else { &default_output };
+                listed.push(Listed {
+                    info: DeviceInfo {
+                        class: catalog::class(&id, &name),
+                        default: default.as_deref() == Some(id.as_str()),
+                        id: id.clone(),
+                        name: name.clone(),
+                        input,
+                        rate_hz: Some(config.sample_rate()),
+                        channels: Some(config.channels()),
+                    },
+                    device: device.clone(),
+                });
+            }
+        }
+        listed
+            .sort_by(|a, b| (!a.info.input, &a.info.name, &a.info.id).cmp(&(!b.info.input, &b.info.name, &b.info.id)));
+        Ok(listed)
+    }
+}
+
+/// PulseAudio, which `PipeWire` also speaks; else ALSA where there is a card at all.
+#[cfg(target_os = "linux")]
+fn connect() -> Result<Host, SoundError> {
+    use cpal::HostId;
+
+    match cpal::host_from_id(HostId::PulseAudio) {
+        Ok(host) => Ok(host),
+        Err(error) => {
+            tracing::debug!(%error, "no PulseAudio");
+            // Asking ALSA about cards that do not exist makes its library write to the terminal.
+            let cards = std::fs::read_to_string("/proc/asound/cards").unwrap_or_default();
+            if cards.contains("]:") {
+                cpal::host_from_id(HostId::Alsa).map_err(|_| SoundError::NoServer)
+            } else {
+                Err(SoundError::NoServer)
+            }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn connect() -> Result<Host, SoundError> {
+    Ok(cpal::default_host())
+}
+
+/// cpal's error as the one thing the user can do something about.
+pub fn explain(error: &cpal::Error, what: &str) -> SoundError {
+    use cpal::ErrorKind;
+    match error.kind() {
+        ErrorKind::DeviceNotAvailable => SoundError::Missing(what.to_owned()),
+        ErrorKind::DeviceBusy => SoundError::Busy(what.to_owned()),
+        ErrorKind::HostUnavailable => SoundError::NoServer,
+        ErrorKind::PermissionDenied => SoundError::NoPermission,
+        _ => SoundError::Failed(format!("{what} failed: {error}")),
+    }
+}
