@@ -1,28 +1,19 @@
-//! One number for how a call sounds: a simplified E-model (ITU-T G.107) for Opus.
+//! One number for how a call sounds, from whatever was measured of it.
 
-/// Buffering and coding in both ends, in milliseconds, which no measurement on the wire shows: 20 ms frame, look-ahead,
-/// playout buffer and devices.
-const FIXED_DELAY_MS: f64 = 80.0;
-/// Robustness against loss (Bpl of G.107 §7.2). G.113 gives 25.1 for G.711 with concealment under random loss;
-/// Opus with in-band FEC is in that region.
-const LOSS_ROBUSTNESS: f64 = 25.0;
+use crate::media::mos_estimate;
 
-/// Estimated listening quality on the scale of P.800.1, 1 (bad) to 4.5.
+/// Buffering and coding in both ends, in milliseconds, which no measurement on the wire shows: 20 ms frame,
+/// look-ahead, the least of a playout buffer, devices.
+const FIXED_DELAY_MS: f64 = 60.0;
+
+/// Estimated listening quality on the scale of P.800.1, 1 (bad) to 4.5, by the E-model.
 ///
-/// `loss` is the share of packets lost, 0–1. What was not measured counts as perfect, except that nothing measured
-/// at all gives `None`.
+/// `loss` is the share of packets lost, 0–1. A delay that was not measured counts as none; without a measured loss
+/// there is no estimate.
 pub fn mos(rtt_ms: Option<f64>, jitter_ms: Option<f64>, loss: Option<f64>) -> Option<f64> {
-    if rtt_ms.is_none() && jitter_ms.is_none() && loss.is_none() {
-        return None;
-    }
-    let sane = |value: Option<f64>| value.filter(|v| v.is_finite()).unwrap_or(0.0).max(0.0);
-    let delay = sane(rtt_ms) / 2.0 + 2.0 * sane(jitter_ms) + FIXED_DELAY_MS;
-    let beyond = (delay - 177.3).max(0.0);
-    let delay_impairment = 0.024 * delay + 0.11 * beyond;
-    let percent = 100.0 * sane(loss).min(1.0);
-    let loss_impairment = 95.0 * percent / (percent + LOSS_ROBUSTNESS);
-    let r = (93.2 - delay_impairment - loss_impairment).clamp(0.0, 93.2);
-    Some((1.0 + 0.035 * r + 7e-6 * r * (r - 60.0) * (100.0 - r)).clamp(1.0, 4.5))
+    let sane = |value: f64| if value.is_finite() { value.max(0.0) } else { 0.0 };
+    let (rtt, jitter) = (sane(rtt_ms.unwrap_or(0.0)), sane(jitter_ms.unwrap_or(0.0)));
+    loss.map(|loss| mos_estimate(rtt, 2.0 * jitter + FIXED_DELAY_MS, sane(loss)))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::hold;
 use crate::ids::{CallId, SessionId};
 use crate::line::{LineCommand, SessionEnd};
 use crate::media::{DescriptionKind, MediaError, MediaEvent, MediaStats, MediaUp};
-use crate::snapshot::{CallState, RoleView};
+use crate::snapshot::{CallState, MicrophoneTime, RoleView};
 use crate::sound::{SoundEvent, SoundRole};
 
 impl Phone {
@@ -203,8 +203,7 @@ impl Phone {
                 }
             }
             SoundEvent::MicrophoneTime { open_ms, open_while_idle_ms } => {
-                self.sound.microphone_open_ms = open_ms;
-                self.sound.microphone_open_while_idle_ms = open_while_idle_ms;
+                self.sound.microphone_time = Some(MicrophoneTime { open_ms, open_while_idle_ms });
             }
         }
     }
