@@ -23,4 +23,3 @@ pub mod process;
 pub mod pulse;
 pub mod random;
 pub mod signal;
-pub mod world;

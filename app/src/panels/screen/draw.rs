@@ -74,8 +74,7 @@ impl Screen {
         strip: &Strip,
         actions: &mut Vec<Action>,
     ) {
-        let (action, anchors) =
-            strip::ui(ui, rect, strip, self.turn(ui, scene.now), self.pulse(ui, scene.now), self.page);
+        let (action, anchors) = strip::ui(ui, rect, strip, self.turn(ui, scene.now), self.pulse(ui, scene.now));
         actions.extend(action);
         self.anchors.strip = anchors;
     }

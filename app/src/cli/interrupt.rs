@@ -1,0 +1,60 @@
+//! Ctrl+C, and the polite signals of other programs: the first ends calls cleanly, the second ends at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::exit::{Exit, Failure};
+
+/// Tells whether the user wants to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Takes the signals from now on.
+    pub fn listen() -> Result<Self, Failure> {
+        let interrupt = Self::default();
+        let came = Arc::clone(&interrupt.0);
+        let failed = |error: std::io::Error| {
+            Failure::usage(
+                "no-signals",
+                format!("Ctrl+C cannot be listened for: {error}."),
+                "Close programs that hold many files or threads, and try again.",
+            )
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(failed)?;
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    while wait().await.is_ok() {
+                        if came.swap(true, Ordering::Relaxed) {
+                            std::process::exit(i32::from(Exit::Interrupted as u8));
+                        }
+                    }
+                });
+            })
+            .map_err(failed)?;
+        Ok(interrupt)
+    }
+
+    pub fn came(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(unix)]
+async fn wait() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+        _ = hang_up.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn wait() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

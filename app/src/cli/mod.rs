@@ -1,0 +1,135 @@
+//! The command line: reads arguments and settings, runs one task, ends with an exit code that scripts rely on.
+
+mod args;
+mod call;
+mod config;
+mod devices;
+mod exchange;
+mod exit;
+mod human;
+mod interrupt;
+mod lines;
+mod listen;
+mod run;
+mod sound;
+mod station;
+mod values;
+mod voice;
+mod window;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use args::{Arguments, Task};
+use config::Settings;
+use exit::{Exit, Failure};
+use interrupt::Interrupt;
+use lines::{Line, Microphone, Registration, Summary};
+use voice::Voice;
+
+/// The crates whose log lines are known to hide what is private; others only warn.
+const OUR_CRATES: [&str; 6] = ["phone_core", "phone_io", "phone_audio", "phone_device", "phone_exchange", "phone_app"];
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::CouldNotRun } else { Exit::Fine };
+            // A closed stdout is the only cause, and then nobody can be told.
+            return error.print().map_or(Exit::CouldNotRun, |()| exit).into();
+        }
+    };
+    let mut voice = Voice::new(arguments.common.json);
+    let exit = start(&arguments, &mut voice).unwrap_or_else(|failure| {
+        let Failure { exit, notice } = failure;
+        voice.wipe();
+        voice.say(&Line::Error(notice));
+        if matches!(arguments.task, Some(Task::Call(_) | Task::Listen(_))) {
+            voice.say(&Line::Summary(Summary {
+                calls: Vec::new(),
+                registration: Registration::default(),
+                microphone: Microphone::default(),
+                exit: exit as u8,
+            }));
+        }
+        exit
+    });
+    exit.into()
+}
+
+fn start(arguments: &Arguments, voice: &mut Voice) -> Result<Exit, Failure> {
+    let settings = Settings::load(&arguments.common)?;
+    start_log(settings.log.as_deref())?;
+    for word in &settings.unknown {
+        voice.say(&Line::Note { text: format!("The settings file says `{word}`, which means nothing here.") });
+    }
+    match &arguments.task {
+        None => {
+            if voice.is_json() {
+                return Err(Failure::usage(
+                    "no-json",
+                    "The window prints nothing, so --json has no meaning.",
+                    "Leave it out, or use a command such as `offhook call echo --demo --json`.",
+                ));
+            }
+            window::window(&settings)
+        }
+        Some(Task::Call(args)) => call::call(args, &settings, voice, &Interrupt::listen()?),
+        Some(Task::Listen(args)) => listen::listen(args, &settings, voice, &Interrupt::listen()?),
+        Some(Task::Devices) => devices::devices(&settings, voice),
+        Some(Task::Exchange(args)) => exchange::exchange(args, voice, &Interrupt::listen()?),
+        Some(Task::Screenshots(args)) => window::screenshots(args),
+    }
+}
+
+/// Logs to stderr; without a word only what was lost.
+fn start_log(level: Option<&str>) -> Result<(), Failure> {
+    let from_environment = std::env::var("RUST_LOG").ok();
+    let text = directives(level.or(from_environment.as_deref()).unwrap_or("error"));
+    let filter = EnvFilter::try_new(&text).map_err(|_| {
+        Failure::usage(
+            "bad-log-level",
+            format!("`{}` is no log level.", level.unwrap_or(&text)),
+            "Write error, warn, info, debug or trace, or a filter such as phone_io=debug.",
+        )
+    })?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    if let Err(error) = log.try_init() {
+        tracing::debug!(%error, "logging was set up already");
+    }
+    Ok(())
+}
+
+/// A bare level is meant for Offhook; the libraries below it may print what is private.
+fn directives(text: &str) -> String {
+    let level = text.trim().to_ascii_lowercase();
+    if !["off", "error", "warn", "info", "debug", "trace"].contains(&level.as_str()) {
+        return text.to_owned();
+    }
+    let others = if level == "off" || level == "error" { level.as_str() } else { "warn" };
+    OUR_CRATES.iter().fold(others.to_owned(), |text, name| format!("{text},{name}={level}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_level_leaves_the_libraries_quiet() {
+        let text = directives("TRACE");
+        assert!(text.starts_with("warn,phone_core=trace,"), "{text}");
+        assert!(text.contains("phone_io=trace") && !text.contains("rtc"), "{text}");
+        assert_eq!(directives("phone_io=debug"), "phone_io=debug");
+    }
+
+    #[test]
+    fn nonsense_is_no_log_level() {
+        let failure = start_log(Some("phone_io=loud")).expect_err("there is no such level");
+        assert_eq!(failure.exit, Exit::CouldNotRun);
+        assert!(failure.notice.text.contains("phone_io=loud"));
+    }
+}

@@ -1,0 +1,103 @@
+//! `offhook`: the window.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use phone_audio::sound::{Choice, Role};
+use phone_core::SignIn;
+use phone_exchange::RunningExchange;
+
+use super::args::ScreenshotArgs;
+use super::config::{self, Settings};
+use super::exit::{Exit, Failure};
+use super::station::{checked_origin, is_loopback, start_phone, start_practice};
+use crate::app::{StartPractice, WakeSlot, WindowOptions, run_window};
+
+pub fn window(settings: &Settings) -> Result<Exit, Failure> {
+    need_display()?;
+    let origin = settings.exchange.as_deref().map(checked_origin).transpose()?;
+    let wake = Arc::new(WakeSlot::default());
+    let sound: Vec<(Role, Choice)> = [
+        (Role::Microphone, &settings.microphone),
+        (Role::Speaker, &settings.speaker),
+        (Role::Ringer, &settings.ringer),
+    ]
+    .into_iter()
+    .map(|(role, choice)| (role, choice.clone().unwrap_or(Choice::FollowSystem)))
+    .collect();
+    // Practice leaves no trace in the settings of the working day.
+    let data_dir = config::data_dir().filter(|_| !settings.demo);
+    let allow_loopback = origin.as_deref().is_none_or(is_loopback);
+    let handle = start_phone(settings, &sound, false, allow_loopback, wake.callback(), data_dir)?;
+
+    // Outlives the window, so that sessions end cleanly before it does.
+    let exchange: Arc<Mutex<Option<RunningExchange>>> = Arc::default();
+    let signs_in = settings.demo || origin.is_some();
+    let start = sign_in(settings, origin, Arc::clone(&exchange));
+    let result = run_window(WindowOptions {
+        handle,
+        wake,
+        demo: signs_in,
+        start_practice: Some(start),
+        settings_file: config::folders().map(|folders| folders.config_dir().join("window.toml")),
+        theme: None,
+    });
+    drop(exchange);
+    result.map(|()| Exit::Fine).map_err(|error| {
+        Failure::usage(
+            "no-window",
+            format!("The window could not be opened: {error:#}."),
+            "Check the display and the graphics driver (OpenGL 2.1 is enough); `offhook call` works without a window.",
+        )
+    })
+}
+
+/// Says how to sign in; without an address, to an exchange inside that it starts the first time.
+fn sign_in(settings: &Settings, origin: Option<String>, inside: Arc<Mutex<Option<RunningExchange>>>) -> StartPractice {
+    let settings = settings.clone();
+    Arc::new(move || {
+        let origin = match &origin {
+            Some(origin) => origin.clone(),
+            None => {
+                let mut inside = inside.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(running) = &*inside {
+                    running.origin().to_owned()
+                } else {
+                    let running = start_practice(&settings).map_err(|failure| anyhow::anyhow!(failure.notice.text))?;
+                    let origin = running.origin().to_owned();
+                    *inside = Some(running);
+                    origin
+                }
+            }
+        };
+        Ok(SignIn::Practice { origin, user: settings.account.clone() })
+    })
+}
+
+pub fn screenshots(args: &ScreenshotArgs) -> Result<Exit, Failure> {
+    need_display()?;
+    match crate::screenshots::screenshots(&args.folder, args.only.as_deref()) {
+        Ok(count) => {
+            tracing::info!(count, "pictures written");
+            Ok(Exit::Fine)
+        }
+        Err(error) => Err(Failure::new(
+            Exit::Failed,
+            "no-pictures",
+            format!("The pictures could not be made: {error:#}."),
+            "Try it under Xvfb: cargo xtask screenshots.",
+        )),
+    }
+}
+
+/// On Unix a window needs a display server; elsewhere there always is one.
+fn need_display() -> Result<(), Failure> {
+    let there = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if cfg!(any(target_os = "macos", target_os = "windows")) || there("DISPLAY") || there("WAYLAND_DISPLAY") {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "no-display",
+        "There is no display here, so no window can be opened.",
+        "Start Offhook from a desktop session, or make a call without a window: offhook call echo --demo.",
+    ))
+}
