@@ -95,7 +95,7 @@ pub const PRESS_MUTE: &str = "Press Mute to be heard.";
 pub const HOLD_NOTE_ACTION: &str = "Press Resume to go on talking.";
 pub const REPAIR_NOTE: &str = "The sound broke off.";
 pub const REPAIR_NOTE_ACTION: &str = "Offhook is building a new connection. Stay on the line.";
-pub const RINGING_THERE: &str = "It rings there";
+pub const RINGING_THERE: &str = "Their phone is ringing";
 pub const SETTING_UP: &str = "Setting up the call";
 pub const WAITING_FOR_ANSWER: &str = "The call starts when they answer.";
 pub const SETTING_UP_DETAIL: &str = "Looking for them and for a way to send sound.";
@@ -108,6 +108,7 @@ pub const QUALITY: &str = "Call quality";
 // Sound
 pub const CLOSED: &str = "Closed until a call";
 pub const OPENS_ON_ANSWER: &str = "Opens when you answer";
+pub const OPENS_ON_CONNECT: &str = "Opens when they answer";
 pub const OPENING: &str = "Opening…";
 pub const OPEN: &str = "Open";
 pub const PAUSED: &str = "Paused";

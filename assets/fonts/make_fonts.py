@@ -66,6 +66,14 @@ def write(font, unicodes, target):
     print(f"{target.name}: {target.stat().st_size} bytes, {len(font.getBestCmap())} characters")
 
 
+def set_side_bearings(font):
+    """The originals say that every icon starts at 0, so a renderer that follows the table shifts them to the left."""
+    metrics, outlines = font["hmtx"], font["glyf"]
+    for name in font.getGlyphOrder():
+        advance, _ = metrics[name]
+        metrics[name] = (advance, getattr(outlines[name], "xMin", 0))
+
+
 def text_font(source, target):
     font = TTFont(source)
     pairs = tabular(font)
@@ -83,7 +91,9 @@ def main():
         text_font(inter / f"Inter-{weight}.otf", HERE / f"Inter-{weight}.otf")
     icons = [int(code, 16) for code in ICONS.split()]
     for folder, name in (("regular", "Phosphor"), ("bold", "Phosphor-Bold"), ("fill", "Phosphor-Fill")):
-        write(TTFont(phosphor / folder / f"{name}.ttf"), icons, HERE / f"{name}.ttf")
+        font = TTFont(phosphor / folder / f"{name}.ttf")
+        set_side_bearings(font)
+        write(font, icons, HERE / f"{name}.ttf")
 
 
 if __name__ == "__main__":

@@ -4,17 +4,26 @@
 //! The contract of the loop: [`Phone::handle`] one input with the time it happened, drain [`Phone::poll`] until
 //! `None`, then wait until [`Phone::deadline`] or the next input. [`media::MediaEngine`] keeps the same contract.
 
+pub mod backoff;
+pub mod call;
 pub mod command;
+pub mod entropy;
 pub mod event;
+pub mod hold;
 pub mod ids;
 pub mod input;
+pub mod journal;
+pub mod line;
+pub mod link;
 pub mod media;
 pub mod output;
 pub mod phone;
+pub mod quality;
 pub mod redact;
 pub mod sdp;
 pub mod snapshot;
 pub mod sound;
+pub mod timers;
 
 pub use command::{Command, SignIn};
 pub use event::Event;

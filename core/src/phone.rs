@@ -1,11 +1,42 @@
 //! [`Phone`]: owns lines, calls and sessions; the one way in and out.
 
+mod lines;
+mod media;
+mod notice;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::call::{self, Call, Effect};
+use crate::command::{Command, SignIn};
+use crate::entropy::Entropy;
+use crate::event::{AudioStats, CallDirection, CallReport, EndReason, EndedBy, Event, Notice};
+use crate::hold::{self, Hold};
+use crate::ids::{CallId, LineId, SessionId};
 use crate::input::Input;
-use crate::media::RelayPolicy;
-use crate::output::Output;
-use crate::snapshot::Snapshot;
+use crate::journal::Journal;
+use crate::line::genesys::GenesysLine;
+use crate::line::{Line, LineCommand, LineInput, LineOutput, LineSettings, SessionEnd};
+use crate::media::{MediaStats, MediaUp, RelayPolicy, SessionConfig};
+use crate::output::{MediaCommand, Output};
+use crate::snapshot::{AccountView, PendingRequest, PhoneView, RecentCall, Snapshot, SoundView, Standing};
+use crate::sound::{SoundCommand, SoundRole, Tone};
+use crate::timers::{Timers, earliest};
+
+/// Calls shown under "recent"; the oldest goes.
+const MAX_RECENT: usize = 50;
+/// Time a session that was not asked to stay is left to the service before we end it.
+const UNUSED_LIMIT: Duration = Duration::from_secs(5);
+/// Time for a call whose session broke to get another one.
+const RECOVER_LIMIT: Duration = Duration::from_secs(15);
+const BUSY_TONE: Duration = Duration::from_secs(3);
+/// Digits taken at once.
+const MAX_DIGITS_AT_ONCE: usize = 32;
+/// Lines that still say good-bye; more are dropped without.
+const MAX_LEAVING: usize = 2;
 
 /// What is decided before the phone starts.
 #[derive(Clone, Debug)]
@@ -28,31 +59,617 @@ impl Default for PhoneConfig {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// A session without a call that nobody asked to keep.
+    Unused(SessionId),
+    /// A call whose session broke.
+    Recover(CallId),
+    BusyTone,
+}
+
+/// One media session, from its offer to its end.
+#[derive(Clone, Debug)]
+struct Session {
+    id: SessionId,
+    up: Option<(Instant, MediaUp)>,
+    /// Consent is overdue.
+    lost: bool,
+    first_media: Option<Instant>,
+    microphone: bool,
+    heard: bool,
+    stats: MediaStats,
+    audio: AudioStats,
+}
+
 /// The whole phone without its sockets and devices.
 #[derive(Debug)]
 pub struct Phone {
-    _config: PhoneConfig,
+    config: PhoneConfig,
+    entropy: Option<Entropy>,
+    journal: Journal,
+    timers: Timers<Timer>,
+    /// Drained after each input; what one input causes is bounded by what there is: calls, sessions, requests.
+    out: VecDeque<Output>,
+    revision: u64,
+
+    lines_so_far: u64,
+    line: Option<Box<dyn Line>>,
+    /// Lines that were signed out and still say good-bye.
+    leaving: Vec<Box<dyn Line>>,
+    practice: bool,
+    standing: Standing,
+    registered: bool,
+    account: Option<AccountView>,
+    phones: Vec<PhoneView>,
+    settings: LineSettings,
+    prepared: Option<SessionConfig>,
+
+    calls: Vec<Call>,
+    recent: VecDeque<RecentCall>,
+    sessions: Vec<Session>,
+    hold: Hold,
+    /// The session that `hold` is about.
+    held: Option<SessionId>,
+    /// The service holds a session that we do not know, and `hold` was told.
+    forgotten: bool,
+    call_wants_media: bool,
+
+    muted: bool,
+    /// The service muted us, so it may unmute us too.
+    muted_by_service: bool,
+    sound: SoundView,
+    tone: Option<Tone>,
+    told_sound: Vec<(SoundRole, String)>,
 }
 
 impl Phone {
-    pub fn new(config: PhoneConfig, _now: Instant) -> Self {
-        Self { _config: config }
+    /// A phone that is signed out. Draws its one secret from the operating system; if that fails it says so at
+    /// sign-in.
+    pub fn new(config: PhoneConfig, now: Instant) -> Self {
+        Self::build(config, now, Entropy::from_system().ok())
+    }
+
+    /// A phone whose secret names follow from `secret`: for tests and replays, where the same inputs have to cause
+    /// the same outputs.
+    pub fn with_secret(config: PhoneConfig, now: Instant, secret: [u8; 32]) -> Self {
+        Self::build(config, now, Some(Entropy::from_secret(secret)))
+    }
+
+    fn build(config: PhoneConfig, now: Instant, entropy: Option<Entropy>) -> Self {
+        Self {
+            entropy,
+            journal: Journal::new(now),
+            timers: Timers::default(),
+            out: VecDeque::new(),
+            revision: 0,
+            lines_so_far: 0,
+            line: None,
+            leaving: Vec::new(),
+            practice: false,
+            standing: Standing::SignedOut,
+            registered: false,
+            account: None,
+            phones: Vec::new(),
+            settings: LineSettings::default(),
+            prepared: None,
+            calls: Vec::new(),
+            recent: VecDeque::new(),
+            sessions: Vec::new(),
+            hold: Hold::new(config.idle_limit, false, config.seed),
+            held: None,
+            forgotten: false,
+            call_wants_media: false,
+            muted: false,
+            muted_by_service: false,
+            sound: SoundView::default(),
+            tone: None,
+            told_sound: Vec::new(),
+            config,
+        }
     }
 
     /// Takes one input that happened at `now`. Drain [`poll`](Self::poll) afterwards.
-    pub fn handle(&mut self, _now: Instant, _input: Input) {}
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        self.journal.input(now, &input);
+        let before = self.out.len();
+        match input {
+            Input::Command(command) => {
+                self.changed();
+                self.command(now, command);
+            }
+            Input::LinkOpened { link } => self.to_lines(now, &LineInput::LinkOpened { link }),
+            Input::LinkReceived { link, text } => self.to_lines(now, &LineInput::LinkReceived { link, text }),
+            Input::LinkClosed { link, why } => self.to_lines(now, &LineInput::LinkClosed { link, why }),
+            Input::HttpDone { request, result } => self.to_lines(now, &LineInput::HttpDone { request, result }),
+            Input::Media(event) => self.media_event(now, event),
+            Input::AudioStats { session, stats } => self.audio_stats(session, stats),
+            Input::Sound(event) => self.sound_event(event),
+            Input::NetworkChanged => self.network_changed(now),
+            Input::Tick => self.tick(now),
+        }
+        self.settle(now);
+        for output in self.out.iter().skip(before) {
+            self.journal.output(now, output);
+        }
+    }
 
+    /// The next thing to do; drain until `None` after every input.
     pub fn poll(&mut self) -> Option<Output> {
-        None
+        self.out.pop_front()
     }
 
     /// When to hand in [`Input::Tick`]; never in the past after a drain.
     pub fn deadline(&self) -> Option<Instant> {
-        None
+        let lines = self.line.iter().chain(&self.leaving).filter_map(|line| line.deadline()).min();
+        let calls = self.calls.iter().filter_map(Call::deadline).min();
+        earliest(earliest(lines, calls), earliest(self.hold.deadline(), self.timers.next()))
     }
 
     /// The picture as of the last input.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::default()
+        self.build_snapshot()
+    }
+
+    /// What happened lately, without anything private.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    fn changed(&mut self) {
+        self.revision += 1;
+    }
+
+    fn event(&mut self, event: Event) {
+        self.changed();
+        self.out.push_back(Output::Event(event));
+    }
+
+    fn problem(&mut self, notice: Notice) {
+        self.event(Event::Problem(notice));
+    }
+
+    fn media(&mut self, command: MediaCommand) {
+        self.out.push_back(Output::Media(command));
+    }
+
+    fn sound(&mut self, command: SoundCommand) {
+        self.out.push_back(Output::Sound(command));
+    }
+
+    fn call_index(&self, call: CallId) -> Option<usize> {
+        self.calls.iter().position(|known| known.id == call)
+    }
+
+    fn call_mut(&mut self, call: CallId) -> Option<&mut Call> {
+        self.calls.iter_mut().find(|known| known.id == call)
+    }
+
+    fn session_mut(&mut self, session: SessionId) -> Option<&mut Session> {
+        self.sessions.iter_mut().find(|known| known.id == session)
+    }
+
+    // Inputs.
+
+    fn tick(&mut self, now: Instant) {
+        for line in self.line.iter_mut().chain(&mut self.leaving) {
+            if line.deadline().is_some_and(|due| due <= now) {
+                line.tick(now);
+            }
+        }
+        if self.hold.deadline().is_some_and(|due| due <= now) {
+            self.changed();
+            self.hold.handle(now, hold::Input::Tick);
+        }
+        let due: Vec<CallId> = self
+            .calls
+            .iter()
+            .filter(|call| call.deadline().is_some_and(|due| due <= now))
+            .map(|call| call.id)
+            .collect();
+        for call in due {
+            self.to_call(now, call, call::Input::Tick);
+        }
+        while let Some(timer) = self.timers.expired(now) {
+            self.changed();
+            match timer {
+                Timer::Unused(session) => self.end_session(session, SessionEnd::NotNeeded),
+                Timer::Recover(call) => self.fail_call(now, call, "media-lost"),
+                Timer::BusyTone => self.settle_tone(),
+            }
+        }
+    }
+
+    fn network_changed(&mut self, now: Instant) {
+        self.to_line(now, LineCommand::NetworkChanged);
+        self.prepared = None;
+    }
+
+    fn command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::SignIn(sign_in) => self.sign_in(now, sign_in),
+            Command::SignOut | Command::Quit => self.sign_out(now),
+            Command::Dial { to } if to.reveal().trim().is_empty() => self.problem(notice::nothing_to_dial()),
+            Command::Dial { to } => match self.refusal(|can| can.dial) {
+                None => self.to_line(now, LineCommand::Dial { to }),
+                Some(why) => self.problem(notice::not_possible("place a call", why)),
+            },
+            Command::CallMe => match self.refusal(|can| can.call_me) {
+                None => self.to_line(now, LineCommand::CallMe),
+                Some(why) => self.problem(notice::not_possible("be called back", why)),
+            },
+            Command::Answer(call) => self.to_call(now, call, call::Input::Answer),
+            Command::Decline(call) => self.to_call(now, call, call::Input::Decline),
+            Command::HangUp(call) => self.to_call(now, call, call::Input::HangUp),
+            Command::Hold { call, held } => match self.refusal(|can| can.hold) {
+                None => self.to_call(now, call, call::Input::Hold(held)),
+                Some(why) => self.problem(notice::not_possible("hold", why)),
+            },
+            Command::Mute { muted } => self.mute(now, muted, false),
+            Command::SendDigits { call, digits } => self.send_digits(now, call, &digits),
+            Command::SelectPhone { id } => match self.phone_change_refused() {
+                None => self.to_line(now, LineCommand::SelectPhone { id }),
+                Some(why) => self.problem(notice::not_possible("change the phone", why)),
+            },
+            Command::StopPersistentConnection => self.hold.handle(now, hold::Input::Stop),
+            Command::ChooseDevice { role, choice } => {
+                self.role_view(role).choice = choice.clone();
+                self.sound(SoundCommand::Choose { role, choice });
+            }
+            Command::SetVolume { role, percent } => {
+                let percent = percent.min(100);
+                self.role_view(role).volume_percent = percent;
+                self.sound(SoundCommand::Volume { role, percent });
+            }
+            Command::Reconnect => self.to_line(now, LineCommand::Connect),
+        }
+    }
+
+    fn sign_in(&mut self, now: Instant, sign_in: SignIn) {
+        self.sign_out(now);
+        let Some(entropy) = self.entropy.as_mut().map(Entropy::fork) else {
+            let notice = notice::no_secret();
+            self.standing = Standing::Problem { notice: notice.clone(), retry_at: None };
+            return self.problem(notice);
+        };
+        self.lines_so_far += 1;
+        self.practice = matches!(sign_in, SignIn::Practice { .. });
+        self.line = Some(Box::new(GenesysLine::new(LineId(self.lines_so_far), sign_in, entropy, self.config.seed)));
+        self.to_line(now, LineCommand::Connect);
+    }
+
+    fn sign_out(&mut self, now: Instant) {
+        let Some(mut line) = self.line.take() else { return };
+        line.command(now, LineCommand::SignOut);
+        if self.leaving.len() == MAX_LEAVING {
+            self.leaving.remove(0);
+        }
+        self.leaving.push(line);
+        self.hold.handle(now, hold::Input::Policy(false));
+        while self.hold.poll().is_some() {}
+        for call in self.calls.iter().map(|call| call.id).collect::<Vec<_>>() {
+            self.finish(now, call, EndedBy::Local, EndReason::SignedOut, None);
+        }
+        for session in std::mem::take(&mut self.sessions) {
+            self.media(MediaCommand::Close { session: session.id });
+        }
+        self.held = None;
+        self.timers.cancel_all();
+        self.account = None;
+        self.phones.clear();
+        self.settings = LineSettings::default();
+        self.prepared = None;
+        self.standing = Standing::SignedOut;
+        if std::mem::take(&mut self.registered) {
+            self.event(Event::Unregistered);
+        }
+    }
+
+    fn mute(&mut self, now: Instant, muted: bool, by_service: bool) {
+        if self.muted == muted {
+            return;
+        }
+        self.muted = muted;
+        self.muted_by_service = muted && by_service;
+        // The local gate first: nothing more leaves, whatever the service does about it.
+        self.sound(SoundCommand::Mute { muted });
+        self.event(Event::Muted { muted });
+        if !by_service {
+            for call in
+                self.calls.iter().filter(|call| call.connected.is_some()).map(|call| call.id).collect::<Vec<_>>()
+            {
+                self.to_line(now, LineCommand::Mute { call, muted });
+            }
+        }
+    }
+
+    fn send_digits(&mut self, now: Instant, call: CallId, digits: &str) {
+        let connected = self.call_mut(call).is_some_and(|call| call.connected.is_some());
+        let digits: String = digits
+            .chars()
+            .map(|c| c.to_ascii_uppercase())
+            .filter(|c| matches!(c, '0'..='9' | '*' | '#' | 'A'..='D'))
+            .take(MAX_DIGITS_AT_ONCE)
+            .collect();
+        if !connected || digits.is_empty() {
+            return;
+        }
+        for digit in digits.chars() {
+            self.sound(SoundCommand::DigitTone(digit));
+        }
+        self.to_line(now, LineCommand::Digits { call, digits });
+    }
+
+    // Calls.
+
+    fn to_call(&mut self, now: Instant, call: CallId, input: call::Input) {
+        let Some(known) = self.call_mut(call) else { return };
+        known.handle(now, input);
+        self.changed();
+        loop {
+            let Some(effect) = self.call_mut(call).and_then(Call::poll) else { return };
+            match effect {
+                Effect::Ask(request) => {
+                    let command = match request {
+                        PendingRequest::Answer => LineCommand::Answer { call },
+                        PendingRequest::Decline => LineCommand::Decline { call },
+                        PendingRequest::HangUp => LineCommand::HangUp { call },
+                        PendingRequest::Hold => LineCommand::Hold { call, held: true },
+                        PendingRequest::Resume => LineCommand::Hold { call, held: false },
+                    };
+                    self.to_line(now, command);
+                }
+                Effect::Tell(event) => self.event(event),
+                Effect::GiveUp => self.finish(now, call, EndedBy::Local, EndReason::Hangup, Some("unconfirmed".into())),
+                Effect::Unconfirmed(request) => self.problem(notice::unconfirmed(request)),
+            }
+        }
+    }
+
+    /// The call cannot go on for want of media: tell the service, and do not wait for it.
+    fn fail_call(&mut self, now: Instant, call: CallId, code: &str) {
+        self.to_line(now, LineCommand::HangUp { call });
+        self.finish(now, call, EndedBy::System, EndReason::MediaFailed, Some(code.to_owned()));
+    }
+
+    /// Takes a call that is over off the screen and writes its record.
+    fn finish(&mut self, now: Instant, call: CallId, by: EndedBy, reason: EndReason, code: Option<String>) {
+        let Some(index) = self.call_index(call) else { return };
+        let call = self.calls.remove(index);
+        self.timers.cancel(&Timer::Recover(call.id));
+        if reason == EndReason::Busy && call.direction == CallDirection::Out {
+            self.timers.set(Timer::BusyTone, now + BUSY_TONE);
+        }
+        let report = self.report(now, &call, by, reason, code);
+        self.recent.truncate(MAX_RECENT - 1);
+        self.recent.push_front(RecentCall {
+            peer_name: call.peer_name.clone(),
+            peer_address: call.peer_address.clone(),
+            direction: call.direction,
+            queue: call.queue.clone(),
+            ended: now,
+            connected_s: call.connected.map(|at| now.saturating_duration_since(at).as_secs()),
+            reason,
+        });
+        self.event(Event::Ended { call: call.id, report: Box::new(report) });
+    }
+
+    fn report(&self, now: Instant, call: &Call, by: EndedBy, reason: EndReason, code: Option<String>) -> CallReport {
+        view::report(now, call, by, reason, code)
+    }
+
+    // Sessions.
+
+    /// Ends a session here and there.
+    fn end_session(&mut self, session: SessionId, why: SessionEnd) {
+        let Some(line) = self.line.as_mut() else { return };
+        // Time does not matter to this command.
+        line.command(self.journal.last(), LineCommand::EndSession { session, why });
+        self.close_session(session);
+    }
+
+    /// Forgets a session here; the far side has none any more.
+    fn close_session(&mut self, session: SessionId) {
+        let Some(index) = self.sessions.iter().position(|known| known.id == session) else { return };
+        self.sessions.remove(index);
+        self.timers.cancel(&Timer::Unused(session));
+        if self.held == Some(session) {
+            self.held = None;
+        }
+        for call in self.calls.iter_mut().filter(|call| call.session == Some(session)) {
+            call.session = None;
+        }
+        self.media(MediaCommand::Close { session });
+        self.changed();
+    }
+
+    fn session_config(&self) -> SessionConfig {
+        let relay = if self.config.relay == RelayPolicy::ForceRelay || self.settings.relay_forced {
+            RelayPolicy::ForceRelay
+        } else {
+            RelayPolicy::All
+        };
+        let default = SessionConfig::default();
+        SessionConfig {
+            relay,
+            servers: self.settings.servers.clone(),
+            dscp: self.config.dscp.or(self.settings.dscp).unwrap_or(default.dscp).min(63),
+            codecs: default.codecs,
+        }
+    }
+
+    // What follows from the state, computed again after every input.
+
+    fn settle(&mut self, now: Instant) {
+        // Each round is caused by an output of the round before; machines come to rest after a few.
+        loop {
+            let moved = self.drain_lines(now);
+            self.settle_hold(now);
+            let commanded = self.drain_hold(now);
+            if !moved && !commanded {
+                break;
+            }
+        }
+        self.settle_sessions(now);
+        self.settle_tone();
+        self.settle_prepared();
+    }
+
+    /// Tells the hold machine when the first call wants sound and when the last one is gone.
+    fn settle_hold(&mut self, now: Instant) {
+        let wanted = self.calls.iter().any(Call::wants_media);
+        if wanted != self.call_wants_media {
+            self.call_wants_media = wanted;
+            let input = if wanted { hold::Input::CallStarted } else { hold::Input::LastCallEnded };
+            self.hold.handle(now, input);
+        }
+    }
+
+    fn drain_hold(&mut self, now: Instant) -> bool {
+        let mut moved = false;
+        while let Some(command) = self.hold.poll() {
+            moved = true;
+            self.changed();
+            match command {
+                hold::Command::EndSession => match self.held {
+                    Some(session) => {
+                        let lost = self.session_mut(session).is_none_or(|session| session.lost || session.up.is_none());
+                        let why = if lost { SessionEnd::MediaFailed } else { SessionEnd::NotNeeded };
+                        self.end_session(session, why);
+                    }
+                    None if std::mem::take(&mut self.forgotten) => {
+                        self.to_line(now, LineCommand::EndForgottenSession);
+                    }
+                    None => {}
+                },
+                hold::Command::CloseMedia => {
+                    if let Some(session) = self.held {
+                        self.close_session(session);
+                    }
+                }
+                hold::Command::RestartIce => {
+                    if let Some(session) = self.held
+                        && self.refusal(|can| can.ice_restart).is_none()
+                    {
+                        self.media(MediaCommand::RestartIce { session });
+                    }
+                }
+                hold::Command::AskUser => self.problem(notice::session_in_use()),
+                hold::Command::ReportFailure => self.problem(notice::session_not_opened()),
+                hold::Command::ResyncCalls => self.to_line(now, LineCommand::Resync),
+                // The service offers sessions, so there is nothing to ask for; the microphone follows from the
+                // state below; a swapped session was closed when its successor came.
+                hold::Command::OpenMedia
+                | hold::Command::OpenMicrophone
+                | hold::Command::CloseMicrophone
+                | hold::Command::SwapSession => {}
+            }
+        }
+        moved
+    }
+
+    /// Microphone and ear of each session, and sessions that nobody needs.
+    fn settle_sessions(&mut self, now: Instant) {
+        let holding = self.hold.view() != hold::View::Off;
+        let mut commands = Vec::new();
+        for session in &mut self.sessions {
+            let held = holding && self.held == Some(session.id);
+            let calls = || self.calls.iter().filter(|call| call.session == Some(session.id));
+            let microphone = session.up.is_some() && (!held || self.hold.in_call()) && calls().any(Call::may_speak);
+            let heard = calls().any(Call::may_hear);
+            if microphone != session.microphone {
+                session.microphone = microphone;
+                commands.push(MediaCommand::Microphone { session: session.id, open: microphone });
+            }
+            if heard != session.heard {
+                session.heard = heard;
+                commands.push(MediaCommand::Hear { session: session.id, heard });
+            }
+            let unused = Timer::Unused(session.id);
+            if held || calls().next().is_some() {
+                self.timers.cancel(&unused);
+            } else if self.timers.due(&unused).is_none() {
+                self.timers.set(unused, now + UNUSED_LIMIT);
+            }
+        }
+        self.out.extend(commands.into_iter().map(Output::Media));
+    }
+
+    fn settle_tone(&mut self) {
+        let incoming = self.calls.iter().any(|call| call.direction == CallDirection::In && call.rings());
+        let busy = self.calls.iter().any(Call::wants_media);
+        let ringing = self.calls.iter().any(|call| {
+            call.state() == crate::snapshot::CallState::Ringing
+                && call.first_media.is_none()
+                && call.pending().is_none()
+        });
+        let tone = if incoming && busy {
+            Some(Tone::CallWaiting)
+        } else if incoming && !self.config.auto_answer {
+            Some(Tone::Ring)
+        } else if ringing {
+            Some(Tone::Ringback)
+        } else if !busy && self.timers.due(&Timer::BusyTone).is_some() {
+            Some(Tone::Busy)
+        } else {
+            None
+        };
+        if tone != self.tone {
+            self.tone = tone;
+            self.sound(SoundCommand::Tone(tone));
+        }
+    }
+
+    /// Keeps a TURN allocation ready whenever the servers are known.
+    fn settle_prepared(&mut self) {
+        if self.settings.servers.is_empty() {
+            return;
+        }
+        let config = self.session_config();
+        if self.prepared.as_ref() != Some(&config) {
+            self.prepared = Some(config.clone());
+            self.media(MediaCommand::Prepare { config });
+        }
+    }
+
+    /// Hands all outputs of the lines on; says whether there were any.
+    fn drain_lines(&mut self, now: Instant) -> bool {
+        let mut moved = false;
+        loop {
+            let Some(output) = self.line.as_mut().and_then(|line| line.poll()) else { break };
+            moved = true;
+            match output {
+                LineOutput::Event(event) => {
+                    self.changed();
+                    self.line_event(now, event);
+                }
+                output => self.forward(output),
+            }
+        }
+        let mut gone = Vec::new();
+        for index in 0..self.leaving.len() {
+            while let Some(output) = self.leaving.get_mut(index).and_then(|line| line.poll()) {
+                match output {
+                    LineOutput::Event(crate::line::LineEvent::SignedOut) => gone.push(index),
+                    // Whatever it still tells is about a sign-in that is over.
+                    LineOutput::Event(_) => {}
+                    output => self.forward(output),
+                }
+            }
+        }
+        for index in gone.into_iter().rev() {
+            self.leaving.remove(index);
+        }
+        moved
+    }
+
+    fn forward(&mut self, output: LineOutput) {
+        self.out.push_back(match output {
+            LineOutput::OpenLink { link, url, subprotocol } => Output::OpenLink { link, url, subprotocol },
+            LineOutput::CloseLink { link } => Output::CloseLink { link },
+            LineOutput::SendText { link, text } => Output::SendText { link, text },
+            LineOutput::Http(request) => Output::Http(request),
+            LineOutput::Event(_) => return,
+        });
     }
 }

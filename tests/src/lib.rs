@@ -23,3 +23,4 @@ pub mod process;
 pub mod pulse;
 pub mod random;
 pub mod signal;
+pub mod world;

@@ -79,10 +79,15 @@ impl Peer {
 
     #[track_caller]
     fn gathered(&mut self) -> String {
-        let end = Instant::now() + Duration::from_secs(5);
-        while !(self.complete && self.description.is_some()) {
+        let start = Instant::now();
+        // One host candidate on 127.0.0.1 is all there can be, whether or not the end of them is told.
+        while self.description.is_none() || !(self.complete || !self.candidates.is_empty()) {
             self.turn();
-            assert!(Instant::now() < end && self.failed.is_none(), "no description: {:?}", self.failed);
+            assert!(
+                start.elapsed() < Duration::from_secs(5) && self.failed.is_none(),
+                "no description: {:?}",
+                self.failed
+            );
         }
         let mut sdp = self.description.take().unwrap();
         for candidate in &self.candidates {
@@ -101,8 +106,8 @@ impl Peer {
         self.engine.send_digits(Instant::now(), SESSION, digits);
     }
 
-    /// One look at everything, at most 2 ms long.
-    fn turn(&mut self) {
+    /// One look at everything, about 1 ms long. Call it all the time: nobody else moves this peer.
+    pub fn turn(&mut self) {
         let mut buffer = [0_u8; 2_048];
         let mut idle = true;
         let legs: Vec<LegId> = self.sockets.keys().copied().collect();

@@ -142,10 +142,11 @@ fn microphone(snapshot: &Snapshot) -> Lane {
             lane(LaneIcon::Microphone, end, if view.open { MeterLook::Live } else { MeterLook::Empty })
         }
         _ if view.open => lane(LaneIcon::Microphone, LaneEnd::Quiet(text::OPEN), MeterLook::Live),
+        Some(_) => lane(LaneIcon::Microphone, LaneEnd::Quiet(text::OPENS_ON_CONNECT), MeterLook::Empty),
         None if !desk.alerting.is_empty() => {
             lane(LaneIcon::Microphone, LaneEnd::Quiet(text::OPENS_ON_ANSWER), MeterLook::Empty)
         }
-        _ => lane(LaneIcon::Microphone, LaneEnd::Quiet(text::CLOSED), MeterLook::Empty),
+        None => lane(LaneIcon::Microphone, LaneEnd::Quiet(text::CLOSED), MeterLook::Empty),
     }
 }
 

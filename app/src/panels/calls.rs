@@ -180,13 +180,13 @@ pub fn recent_ui(ui: &mut Ui, mut rest: Rect, rows: &[Row], practice: bool) -> O
     ScrollArea::vertical().auto_shrink(false).show(&mut child, |ui| {
         for (index, row) in rows.iter().enumerate() {
             let (_, rect) = ui.allocate_space(vec2(inner.width(), size::ROW_LIST));
-            action = row_ui(ui, rect, index, row, index + 1 == rows.len()).or(action.take());
+            action = row_ui(ui, rect, index, row).or(action.take());
         }
     });
     action
 }
 
-fn row_ui(ui: &mut Ui, rect: Rect, index: usize, row: &Row, last: bool) -> Option<Action> {
+fn row_ui(ui: &mut Ui, rect: Rect, index: usize, row: &Row) -> Option<Action> {
     let colors = palette(ui);
     let missed = if row.missed { text::MISSED } else { "" };
     let separator = if row.missed && !row.detail.is_empty() { " · " } else { "" };
@@ -199,8 +199,8 @@ fn row_ui(ui: &mut Ui, rect: Rect, index: usize, row: &Row, last: bool) -> Optio
     if touch.hovered {
         paint::block(ui, rect.shrink(2.0), size::RADIUS_M, colors.quiet, None);
     }
-    if !last {
-        paint::hairline(ui, rect.left(), rect.right(), rect.bottom() - size::STROKE);
+    if index > 0 {
+        paint::hairline(ui, rect.left(), rect.right(), rect.top());
     }
     let (icon, ink) = match row.kind {
         Kind::In => (Icon::PHONE_INCOMING, colors.muted),

@@ -247,7 +247,7 @@ fn calling_ui(ui: &Ui, rect: Rect, title: &str, detail: &str) {
     if rect.height() < 40.0 {
         return;
     }
-    paint::block(ui, rect, size::RADIUS_M, colors.info.tint, None);
+    paint::block(ui, rect, size::RADIUS_M, colors.quiet, None);
     let room = rect.width() - 24.0;
     let height = 20.0 + paint::text_height(ui, room, detail, Type::Body);
     let top = (rect.center().y - height / 2.0).max(rect.top() + 10.0);
@@ -269,7 +269,7 @@ fn quality_ui<'a>(ui: &Ui, rect: Rect, verdict: &Verdict, seconds: impl ExactSiz
     };
     paint::block(ui, rect, size::RADIUS_M, fill, None);
     let mut rest = rect.shrink2(vec2(12.0, 10.0));
-    let mut line = paint::cut_top(&mut rest, 20.0, 4.0);
+    let mut line = paint::cut_top(&mut rest, 20.0, 8.0);
     let bar_ink = if verdict.state.is_none() && verdict.bars > 0 { colors.meter } else { ink };
     quality::bars(ui, pos2(line.left(), line.center().y), verdict.bars, bar_ink);
     line.min.x += quality::BARS + 9.0;
@@ -278,7 +278,7 @@ fn quality_ui<'a>(ui: &Ui, rect: Rect, verdict: &Verdict, seconds: impl ExactSiz
     if verdict.state.is_some() {
         // A verdict that asks for something is never cut: it gets its own lines.
         let used = paint::text(ui, rest.min, rest.width(), &verdict.sentence, Type::Body, colors.text);
-        rest.min.y += used + 4.0;
+        rest.min.y += used + 6.0;
     } else {
         paint::label(ui, line, Align::Min, &verdict.sentence, Type::Body, colors.muted);
     }
@@ -288,10 +288,7 @@ fn quality_ui<'a>(ui: &Ui, rect: Rect, verdict: &Verdict, seconds: impl ExactSiz
     let axis = paint::cut_bottom(&mut rest, 16.0, 4.0);
     paint::glyphs(ui, axis, Align::Min, text::AGO_60, Type::Small, colors.muted);
     paint::glyphs(ui, axis, Align::Max, text::NOW, Type::Small, colors.muted);
-    // The line keeps its shape in a tall block: more height would only make it look worse than it is.
-    let height = rest.height().min(72.0);
-    let spark = Rect::from_min_max(pos2(rest.left(), rest.bottom() - height), rest.max);
-    quality::sparkline(ui, spark, seconds, ink);
+    quality::sparkline(ui, rest, seconds, ink);
 }
 
 fn keypad_ui(ui: &Ui, rect: Rect, model: &Card, asked: &str) -> Option<Action> {

@@ -10,7 +10,7 @@ use crate::text;
 use crate::theme::{IconWeight, Type, palette, size};
 use crate::widgets::{Button, Control, Face, Icon, button, paint};
 
-const HEAD: f32 = 32.0;
+const HEAD: f32 = 40.0;
 const FOOT: f32 = size::CONTROL_S + 16.0;
 
 pub fn height(rows: &[DeviceRow], with_link: bool) -> f32 {

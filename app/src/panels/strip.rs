@@ -3,7 +3,7 @@
 use eframe::egui::{Align, Color32, Id, Rect, Role, Sense, Ui, WidgetInfo, accesskit, pos2, vec2};
 use phone_core::Command;
 
-use super::{Action, Popup};
+use super::{Action, Page, Popup};
 use crate::model::State;
 use crate::model::strip::{Chip, Fill, Shape, Strip};
 use crate::text;
@@ -29,8 +29,8 @@ pub struct Anchors {
     pub menu: Rect,
 }
 
-/// `turn`: share of a full turn that the arrows have made.
-pub fn ui(ui: &mut Ui, rect: Rect, model: &Strip, turn: f32, pulse: f32) -> (Option<Action>, Anchors) {
+/// `turn`: share of a full turn that the arrows have made; `pulse`: 0–1, how strong the bell is.
+pub fn ui(ui: &mut Ui, rect: Rect, model: &Strip, turn: f32, pulse: f32, page: Page) -> (Option<Action>, Anchors) {
     control::enter(ui.ctx(), Region::Strip);
     let colors = palette(ui);
     let (fill, ink, detail_ink, solid) = match model.fill {
@@ -62,7 +62,8 @@ pub fn ui(ui: &mut Ui, rect: Rect, model: &Strip, turn: f32, pulse: f32) -> (Opt
         right -= width + 8.0;
         chip_rect
     });
-    let fix_rect = model.fix.then(|| {
+    // On the Calls page the remedy stands right below.
+    let fix_rect = (model.fix && page != Page::Calls).then(|| {
         let width = paint::width(ui, text::FIX, Type::Label) + 24.0;
         let fix_rect = Rect::from_min_max(pos2(right - width, middle - 16.0), pos2(right, middle + 16.0));
         right -= width + 8.0;
@@ -104,7 +105,7 @@ pub fn ui(ui: &mut Ui, rect: Rect, model: &Strip, turn: f32, pulse: f32) -> (Opt
     if let Some(fix_rect) = fix_rect
         && Button::new("fix", Face::Primary, text::FIX).padding(12.0).add(ui, fix_rect).clicked
     {
-        action = Some(Action::Toggle(Popup::Why));
+        action = Some(Action::Go(Page::Calls));
     }
     if let (Some(chip), Some(chip_rect)) = (chip, chip_rect) {
         action = self::chip(ui, chip_rect, chip, solid).or(action);

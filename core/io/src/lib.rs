@@ -1,7 +1,7 @@
 //! Everything that acts for the phone: sockets, TLS, WebSocket, HTTP, the engine thread and the media thread.
 
 pub mod clock;
-mod desk;
+pub mod desk;
 mod engine;
 pub mod handle;
 mod mailbox;

@@ -11,14 +11,18 @@ window.far = (() => {
   ear.connect(new GainNode(context, { gain: 0 })).connect(context.destination);
 
   const connection = new RTCPeerConnection({ iceServers: [] });
-  connection.ontrack = ({ track }) => {
-    const stream = new MediaStream([track]);
+  let source = null;
+  // Anew after each negotiation: a source whose track was stopped by a hold stays silent for good.
+  const listen = () => {
+    source?.disconnect();
+    const stream = new MediaStream([connection.getReceivers()[0].track.clone()]);
     // Chromium feeds WebAudio only from streams that an element plays.
     const element = new Audio();
     element.srcObject = stream;
     element.muted = true;
     element.play();
-    new MediaStreamAudioSourceNode(context, { mediaStream: stream }).connect(ear);
+    source = new MediaStreamAudioSourceNode(context, { mediaStream: stream });
+    source.connect(ear);
   };
   const sender = connection.addTrack(microphone.stream.getAudioTracks()[0], microphone.stream);
 
@@ -38,9 +42,13 @@ window.far = (() => {
       await context.resume();
       await connection.setRemoteDescription({ type: "offer", sdp });
       await connection.setLocalDescription(await connection.createAnswer());
+      listen();
       return description();
     },
-    accept: (sdp) => connection.setRemoteDescription({ type: "answer", sdp }),
+    async accept(sdp) {
+      await connection.setRemoteDescription({ type: "answer", sdp });
+      listen();
+    },
     direction: (value) => { connection.getTransceivers()[0].direction = value; },
     digits: (tones) => sender.dtmf.insertDTMF(tones, 100, 70),
     state: () => connection.connectionState + " " + context.state,
@@ -56,7 +64,8 @@ window.far = (() => {
       for (const report of (await connection.getStats()).values()) {
         if (report.type === "inbound-rtp") Object.assign(found, {
           received: report.packetsReceived, lost: report.packetsLost,
-          concealed: report.concealedSamples, samples: report.totalSamplesReceived });
+          // Silence before the first packet is no loss.
+          concealed: report.concealedSamples - report.silentConcealedSamples, samples: report.totalSamplesReceived });
         if (report.type === "outbound-rtp") found.sent = report.packetsSent;
         if (report.type === "remote-inbound-rtp") found.rtt = report.roundTripTime;
         if (report.type === "codec") (found.codecs ??= []).push(report.mimeType);

@@ -246,7 +246,7 @@ fn with_calls(now: Instant, calls: Vec<CallView>) -> Snapshot {
     let mut picture = ready(now);
     picture.persistent = PersistentView::InCall;
     picture.phone_change_refused = Some("You are in a call. Change the phone when it has ended.");
-    let live = calls.iter().any(|call| matches!(call.state, CallState::Connected | CallState::Held { .. }));
+    let live = calls.iter().any(|call| call.connected.is_some());
     picture.sound.microphone.open = live;
     picture.sound.speaker.open = live;
     picture.calls = calls;

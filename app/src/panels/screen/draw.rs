@@ -74,7 +74,8 @@ impl Screen {
         strip: &Strip,
         actions: &mut Vec<Action>,
     ) {
-        let (action, anchors) = strip::ui(ui, rect, strip, self.turn(ui, scene.now), self.pulse(ui, scene.now));
+        let (action, anchors) =
+            strip::ui(ui, rect, strip, self.turn(ui, scene.now), self.pulse(ui, scene.now), self.page);
         actions.extend(action);
         self.anchors.strip = anchors;
     }

@@ -49,9 +49,10 @@ const FRAMES_A_TICK: u32 = 12;
 const PLAYED: usize = 16;
 
 /// Hands a finished payload of a session on, with the ticks of the RTP clock that it stands for.
-pub(crate) type SendAudio<'a> = &'a mut dyn FnMut(SessionId, &[u8], u32);
+pub type SendAudio<'a> = &'a mut dyn FnMut(SessionId, &[u8], u32);
 
-pub(crate) struct Desk {
+/// See the module's contract. Public so that simulations run the same desk on their own clock.
+pub struct Desk {
     sound: Box<dyn Sound>,
     meters: Arc<Meters>,
     sessions: BTreeMap<SessionId, DeskSession>,
@@ -89,7 +90,7 @@ struct Player {
 }
 
 impl Desk {
-    pub(crate) fn new(sound: Box<dyn Sound>, meters: Arc<Meters>, now: Instant) -> Self {
+    pub fn new(sound: Box<dyn Sound>, meters: Arc<Meters>, now: Instant) -> Self {
         Self {
             sound,
             meters,
@@ -113,17 +114,17 @@ impl Desk {
     }
 
     /// When [`run`](Self::run) is due.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Instant> {
         let warm = self.sessions.values().filter_map(DeskSession::deadline).min();
         [Some(self.next_tick.unwrap_or(self.look_at)), warm].into_iter().flatten().min()
     }
 
     /// What there is to tell the phone.
-    pub(crate) fn poll(&mut self) -> Option<Input> {
+    pub fn poll(&mut self) -> Option<Input> {
         self.inputs.pop_front()
     }
 
-    pub(crate) fn command(&mut self, now: Instant, command: SoundCommand) {
+    pub fn command(&mut self, now: Instant, command: SoundCommand) {
         match command {
             SoundCommand::Choose { role, choice } => {
                 self.sound.request(SoundRequest::Choose { role: words::role(role), choice: words::choice(choice) });
@@ -148,42 +149,42 @@ impl Desk {
     }
 
     /// The microphone's sound goes to this session, or silence does.
-    pub(crate) fn microphone(&mut self, now: Instant, session: SessionId, open: bool) {
+    pub fn microphone(&mut self, now: Instant, session: SessionId, open: bool) {
         self.session(session).set_microphone(now, open);
         self.arrange(now);
     }
 
     /// What arrives on this session is heard, or not.
-    pub(crate) fn hear(&mut self, now: Instant, session: SessionId, heard: bool) {
+    pub fn hear(&mut self, now: Instant, session: SessionId, heard: bool) {
         self.session(session).set_heard(now, heard);
         self.arrange(now);
     }
 
     /// Media of this session is up.
-    pub(crate) fn up(&mut self, now: Instant, session: SessionId, codec: Codec) {
+    pub fn up(&mut self, now: Instant, session: SessionId, codec: Codec) {
         self.session(session).up(now, codec);
         self.arrange(now);
     }
 
     /// The share of our packets that the far end misses, if known.
-    pub(crate) fn loss(&mut self, session: SessionId, share: Option<f64>) {
+    pub fn loss(&mut self, session: SessionId, share: Option<f64>) {
         if let (Some(session), Some(share)) = (self.sessions.get_mut(&session), share) {
             session.set_loss(share);
         }
     }
 
     /// A packet arrived; whether it is the first of the session or of a call on it.
-    pub(crate) fn insert(&mut self, now: Instant, session: SessionId, packet: &AudioPacket) -> bool {
+    pub fn insert(&mut self, now: Instant, session: SessionId, packet: &AudioPacket) -> bool {
         self.session(session).insert(now, packet)
     }
 
-    pub(crate) fn close(&mut self, now: Instant, session: SessionId) {
+    pub fn close(&mut self, now: Instant, session: SessionId) {
         self.sessions.remove(&session);
         self.arrange(now);
     }
 
     /// Does everything that is due.
-    pub(crate) fn run(&mut self, now: Instant, send: SendAudio<'_>) {
+    pub fn run(&mut self, now: Instant, send: SendAudio<'_>) {
         for (id, session) in &mut self.sessions {
             session.keep_warm(now, &mut |payload, ticks| send(*id, payload, ticks));
         }

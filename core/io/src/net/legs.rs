@@ -134,7 +134,7 @@ impl LegSockets {
         }
     }
 
-    pub fn owns(&self, token: Token) -> bool {
+    pub fn owns(token: Token) -> bool {
         token.0 >= FIRST_TOKEN
     }
 

@@ -1,0 +1,175 @@
+//! What went wrong, in sentences: cause, then remedy.
+
+use crate::event::Notice;
+use crate::input::{HttpError, LinkClosed};
+
+fn notice(id: &'static str, text: String, remedy: &str) -> Notice {
+    Notice { id, text, remedy: remedy.to_owned() }
+}
+
+pub fn bad_environment() -> Notice {
+    notice(
+        "bad-address",
+        "The address of the service is not an address.".into(),
+        "Check the address in the sign-in settings, for instance mypurecloud.de or http://127.0.0.1:8443.",
+    )
+}
+
+pub fn unreachable(host: &str, why: &str) -> Notice {
+    notice(
+        "exchange-unreachable",
+        format!("The service at {host} cannot be reached: {why}."),
+        "Check the network connection. Offhook tries again by itself.",
+    )
+}
+
+pub fn untrusted(host: &str, why: &str) -> Notice {
+    notice(
+        "certificate-untrusted",
+        format!("The certificate of {host} is not trusted: {why}."),
+        "A proxy may be reading the connection. Ask your IT to allow the service or to install its certificate.",
+    )
+}
+
+pub fn silent(host: &str) -> Notice {
+    notice(
+        "exchange-silent",
+        format!("The service at {host} accepts the connection but does not answer."),
+        "Nothing to do: Offhook tries again by itself. If it stays so, a firewall may hold the connection open.",
+    )
+}
+
+pub fn failing(host: &str, status: u16) -> Notice {
+    notice(
+        "exchange-failing",
+        format!("The service at {host} answers with an error (HTTP {status})."),
+        "Nothing to do: Offhook tries again by itself. If it stays so, look at the status page of the service.",
+    )
+}
+
+pub fn garbage(host: &str) -> Notice {
+    notice(
+        "server-garbage",
+        format!("{host} sent an answer that Offhook does not understand."),
+        "Check that the address is that of the service and that no proxy or sign-in page of the network answers \
+         in its place.",
+    )
+}
+
+pub fn token_refused(host: &str) -> Notice {
+    notice(
+        "token-refused",
+        format!("{host} does not accept the sign-in: it has expired or was withdrawn."),
+        "Sign in again.",
+    )
+}
+
+pub fn sign_in_refused(why: &str) -> Notice {
+    notice("sign-in-refused", format!("The sign-in was refused: {why}."), "Check the user name, then sign in again.")
+}
+
+pub fn sign_in_forged() -> Notice {
+    notice(
+        "sign-in-forged",
+        "The answer to the sign-in does not belong to our question.".into(),
+        "Sign in again. If it happens twice, do not go on and tell your IT.",
+    )
+}
+
+pub fn forbidden(host: &str) -> Notice {
+    notice(
+        "not-permitted",
+        format!("{host} does not let this user use a phone."),
+        "Ask your administrator for the permissions of a phone user.",
+    )
+}
+
+pub fn stream_refused(condition: &str) -> Notice {
+    notice(
+        "stream-refused",
+        format!("The service closed the connection: {condition}."),
+        "Nothing to do: Offhook connects again by itself.",
+    )
+}
+
+pub fn duplicate_session() -> Notice {
+    notice(
+        "duplicate-session",
+        "Another program took over this phone's connection to the service.".into(),
+        "Close the other phone (a browser tab, or Offhook on another computer) if calls go astray.",
+    )
+}
+
+pub fn no_phone() -> Notice {
+    notice(
+        "no-phone",
+        "No phone is selected, so no call can come here.".into(),
+        "Select a phone. If the list is empty, ask your administrator to create a WebRTC phone for you.",
+    )
+}
+
+pub fn phone_refused(status: Option<u16>, why: &str) -> Notice {
+    let why = if why.is_empty() { status.map_or("no answer".into(), |s| format!("HTTP {s}")) } else { why.into() };
+    notice(
+        "phone-refused",
+        format!("The phone could not be selected: {why}."),
+        "Try another phone, or ask your administrator.",
+    )
+}
+
+pub fn request_failed(what: &str, why: &str) -> Notice {
+    notice(
+        "request-failed",
+        format!("The service did not {what}: {why}."),
+        "Try again. If it stays so, reconnect or tell your IT.",
+    )
+}
+
+pub fn no_session_for_answer() -> Notice {
+    notice(
+        "no-session",
+        "The service announced the call but offers no sound for it: it still believes in an older connection of \
+         this phone."
+            .into(),
+        "Nothing to do: Offhook makes the service forget the older connection. The caller may have to call again.",
+    )
+}
+
+pub fn old_signalling() -> Notice {
+    notice(
+        "old-signalling",
+        "The service offers this call in a way of signalling that Offhook does not speak (Jingle).".into(),
+        "Ask your administrator to switch the organisation to the current WebRTC signalling.",
+    )
+}
+
+pub fn held_session_failed(text: &str) -> Notice {
+    notice(
+        "persistent-connection-failed",
+        format!("The service reports a problem with the persistent connection: {text}."),
+        "Nothing to do: the next call opens a new connection.",
+    )
+}
+
+/// No HTTP answer came.
+pub fn of_http(error: &HttpError) -> Notice {
+    match error {
+        HttpError::Unresolved { host } => unreachable(host, "its name is not known"),
+        HttpError::Unreachable { host, why } => unreachable(host, why),
+        HttpError::Untrusted { host, why } => untrusted(host, why),
+        HttpError::Silent { host, .. } => silent(host),
+        HttpError::TooLarge { host } => garbage(host),
+    }
+}
+
+/// The stream could not be opened, or is no more. `None`: part of life, nothing to tell.
+pub fn of_link(host: &str, why: &LinkClosed) -> Option<Notice> {
+    match why {
+        LinkClosed::Unresolved { host } => Some(unreachable(host, "its name is not known")),
+        LinkClosed::Unreachable { host, why } => Some(unreachable(host, why)),
+        LinkClosed::Untrusted { host, why } => Some(untrusted(host, why)),
+        LinkClosed::Refused { code, .. } => Some(failing(host, *code)),
+        LinkClosed::Garbage => Some(garbage(host)),
+        LinkClosed::ByServer | LinkClosed::Lost(_) => None,
+    }
+}
