@@ -281,7 +281,8 @@ impl Remote {
         let (Some((line, level)), Some(section)) = (media.get(audio), sections.get(audio)) else {
             return Err(SdpError::NoAudio);
         };
-        if !section.protocol.contains("TLS/RTP/SAVP") {
+        // Old servers leave out `UDP/TLS/`; the fingerprint says that it is DTLS all the same.
+        if !section.protocol.contains("RTP/SAVP") {
             return Err(SdpError::Unsupported(section.protocol.clone()));
         }
         let either = |name: &'static str| level.value(name).or_else(|| session.value(name));

@@ -5,20 +5,30 @@
 //! a TURN server), is told their addresses and what arrived on them, and says what to transmit on them.
 //!
 //! Rooms: `engine` routes between sessions and legs; `session` is one call's media from offer to close;
-//! `webrtc` wraps the ICE, DTLS and SRTP crate and `turn` the TURN crate; `gather` makes candidates and holds the
-//! relay fence; `rtp`, `dtmf` and `stats` are what their names say.
+//! `webrtc` wraps the ICE, DTLS and SRTP crate and `turn` the TURN crate; `relays` finds, keeps and replaces TURN
+//! allocations; `gather` makes candidates and holds the relay fence; `mobility` follows a far end that moved; `rtp`, `dtmf` and `stats` are what their names say.
 
 mod dtmf;
 mod engine;
+mod fuzz;
 mod gather;
+mod hosts;
+mod mobility;
+mod relays;
 mod rtp;
 mod session;
+#[cfg(test)]
+mod simulated;
+#[cfg(test)]
+mod simulated_relay;
 mod stats;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod turn;
 mod types;
 mod webrtc;
 
 pub use engine::MediaEngine;
+pub use fuzz::fuzz_receive;
 pub use stats::mos_estimate;
 pub use types::*;

@@ -3,11 +3,12 @@
 //! It transmits nothing itself: the engine asks [`Session::poll_transmit`] and routes by the local address.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::dtmf::{DigitReceiver, DigitSender};
 use super::gather::Fence;
+use super::mobility::Mobility;
 use super::rtp::{Report, RtpPacket, RtpSender, random_u32};
 use super::stats::{FarReception, Reception};
 use super::types::{
@@ -23,6 +24,8 @@ const PATH_LIMIT: Duration = Duration::from_secs(15);
 /// Longest time from there to the finished handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
+/// First bytes of an answer to a connectivity check (RFC 8489 §5).
+const STUN_SUCCESS: [u8; 2] = [0x01, 0x01];
 /// Remote candidates that come before the description they belong to; more are dropped.
 const EARLY_CANDIDATES: usize = sdp::MAX_CANDIDATES;
 
@@ -82,6 +85,8 @@ pub(super) enum SessionEvent {
         security: String,
         codec: Codec,
     },
+    /// The far end, which talked, has been silent for a second: perhaps our relay is gone.
+    Quiet,
     Failed(MediaError),
 }
 
@@ -104,6 +109,9 @@ pub(super) struct Session {
     candidates: Vec<String>,
     candidates_ended: bool,
     remote_candidates: usize,
+    /// Addresses that the far end may send from, the likely ones first.
+    peers: Vec<IpAddr>,
+    mobility: Mobility,
     early_candidates: Vec<String>,
     description_id: u64,
     description_version: u64,
@@ -116,6 +124,8 @@ pub(super) struct Session {
     digits_in: DigitReceiver,
     heard: bool,
     interrupted: bool,
+    /// The silence that was reported last, by its beginning.
+    quiet: Option<Instant>,
     next_stats: Option<Instant>,
     events: VecDeque<SessionEvent>,
 }
@@ -140,6 +150,8 @@ impl Session {
             candidates: Vec::new(),
             candidates_ended: false,
             remote_candidates: 0,
+            peers: Vec::new(),
+            mobility: Mobility::default(),
             early_candidates: Vec::new(),
             // Positive as a signed 64-bit number (RFC 9429 §5.2.1).
             description_id: (u64::from(random_u32()) << 31) | u64::from(random_u32()),
@@ -153,6 +165,7 @@ impl Session {
             digits_in: DigitReceiver::default(),
             heard: false,
             interrupted: false,
+            quiet: None,
             next_stats: None,
             events: VecDeque::new(),
         })
@@ -287,6 +300,7 @@ impl Session {
 
     fn start_checks(&mut self, now: Instant) {
         self.remote_candidates = 0;
+        self.mobility.set_pair(None);
         self.phase = match self.phase {
             Phase::Up { dtls, .. } | Phase::Restarting { dtls, .. } => Phase::Restarting { since: now, dtls },
             _ => Phase::Checking { since: now },
@@ -411,6 +425,12 @@ impl Session {
             return;
         }
         self.remote_candidates += 1;
+        if let Some(ip) = candidate.split(' ').nth(4).and_then(|address| address.parse().ok())
+            && !self.peers.contains(&ip)
+        {
+            // A relay of ours reaches a relay of theirs almost always, their host addresses hardly ever.
+            if candidate.contains(" typ host") { self.peers.push(ip) } else { self.peers.insert(0, ip) }
+        }
         if let Err(error) = self.peer.add_remote_candidate(candidate) {
             tracing::debug!(%error, "a remote candidate was refused");
         }
@@ -418,7 +438,20 @@ impl Session {
 
     /// A datagram that arrived at the local candidate `local`.
     pub fn receive(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, bytes: &[u8]) {
-        self.peer.receive(now, local, from, bytes);
+        let (believed_local, believed_from) = self.mobility.inbound(now, local, from);
+        let decrypted = self.peer.receive(now, believed_local, believed_from, bytes);
+        if decrypted && believed_from == from {
+            self.mobility.prove(now, local, from);
+        }
+    }
+
+    /// Addresses that the far end may send from, for the permissions of a relay.
+    pub fn peers(&self) -> &[IpAddr] {
+        &self.peers
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.up()
     }
 
     fn up(&self) -> bool {
@@ -501,6 +534,11 @@ impl Session {
                 self.event(MediaEvent::Stats { session: self.id, stats });
             }
         }
+        self.mobility.settle(now);
+        if let Some(quiet) = self.mobility.quiet_at().filter(|quiet| *quiet <= now && self.quiet != Some(*quiet)) {
+            self.quiet = Some(quiet);
+            self.events.push_back(SessionEvent::Quiet);
+        }
         match self.phase {
             Phase::Checking { since } | Phase::Restarting { since, .. } if now >= since + PATH_LIMIT => {
                 self.fail(MediaError::NoPath { waited: PATH_LIMIT });
@@ -539,6 +577,7 @@ impl Session {
                 if self.up() && !self.interrupted {
                     self.interrupted = true;
                     self.event(MediaEvent::Interrupted { session: self.id });
+                    self.events.push_back(SessionEvent::Quiet);
                 }
             }
             PeerEvent::IceFailed => match self.phase {
@@ -564,6 +603,16 @@ impl Session {
         let Some((codec, _)) = self.agreed.as_ref().and_then(Agreed::sending) else { return };
         let security = format!("dtls-srtp {}", self.peer.srtp_profile(now));
         let pair = self.peer.selected();
+        self.mobility.set_pair(pair);
+        self.events.push_back(SessionEvent::Up { pair, ice, dtls, security, codec });
+    }
+
+    /// Media goes from `local` now, because the nominated address is gone: tells the facts again.
+    pub fn moved(&mut self, now: Instant, local: SocketAddr, relayed: bool) {
+        let Phase::Up { ice, dtls } = self.phase else { return };
+        let Some((codec, _)) = self.agreed.as_ref().and_then(Agreed::sending) else { return };
+        let security = format!("dtls-srtp {}", self.peer.srtp_profile(now));
+        let pair = self.peer.selected().map(|pair| SelectedPair { local, relayed, ..pair });
         self.events.push_back(SessionEvent::Up { pair, ice, dtls, security, codec });
     }
 
@@ -604,17 +653,18 @@ impl Session {
         self.agreed.as_ref().and_then(Agreed::sending).map_or(super::types::RTP_CLOCK_HZ, |(codec, _)| codec.clock_hz())
     }
 
-    pub fn poll_transmit(&mut self) -> Option<PeerTransmit> {
-        self.peer.poll_transmit()
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<PeerTransmit> {
+        let PeerTransmit { from, to, bytes } = self.peer.poll_transmit()?;
+        let (real_from, real_to) = self.mobility.outbound(from, to);
+        if bytes.starts_with(&STUN_SUCCESS) && real_to == to {
+            // The engine underneath answers only checks that carry the session's credentials.
+            self.mobility.prove(now, from, to);
+        }
+        Some(PeerTransmit { from: real_from, to: real_to, bytes })
     }
 
     pub fn poll_event(&mut self) -> Option<SessionEvent> {
         self.events.pop_front()
-    }
-
-    /// The pair in use.
-    pub fn selected(&mut self) -> Option<SelectedPair> {
-        self.peer.selected()
     }
 
     pub fn deadline(&mut self, now: Instant) -> Option<Instant> {
@@ -623,7 +673,8 @@ impl Session {
             Phase::Securing { since, .. } => Some(since + HANDSHAKE_LIMIT),
             _ => None,
         };
-        let mut due = [self.peer.deadline(), limit, None, None, None];
+        let mut due = [self.peer.deadline(), limit, None, None, None, self.mobility.deadline(), None];
+        due[6] = self.mobility.quiet_at().filter(|quiet| self.quiet != Some(*quiet));
         if self.up() {
             due[2] = Some(self.sender.next_report());
             due[3] = self.next_stats;

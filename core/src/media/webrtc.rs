@@ -244,17 +244,18 @@ impl Peer {
         Ok(())
     }
 
-    /// A datagram that arrived at the local candidate `local`.
-    pub fn receive(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, bytes: &[u8]) {
-        let Some(first) = bytes.first() else { return };
+    /// A datagram that arrived at the local candidate `local`. True: it was media that decrypted.
+    pub fn receive(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, bytes: &[u8]) -> bool {
+        let Some(first) = bytes.first() else { return false };
         // RFC 7983: 0–3 is STUN. Anything else may overtake the check that nominates its pair; the crate would
         // drop it and DTLS would wait a second before it tries again.
         if *first > 3 && !self.nominated {
             if self.early.len() < EARLY {
                 self.early.push_back((local, from, bytes.to_vec()));
             }
-            return;
+            return false;
         }
+        let before = self.tapped();
         let transport = TransportContext {
             local_addr: local,
             peer_addr: from,
@@ -263,6 +264,11 @@ impl Peer {
         };
         // A packet that does not decrypt or parse is a packet that never came.
         drop(self.pc.handle_read(TaggedBytesMut { now, transport, message: BytesMut::from(bytes) }));
+        self.tapped() > before
+    }
+
+    fn tapped(&self) -> usize {
+        self.tap.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     pub fn send_rtp(&mut self, now: Instant, packet: RtpPacket) {
