@@ -119,6 +119,8 @@ pub struct World {
     /// Events of each phone that [`wait`](Self::wait) has passed.
     read: Vec<usize>,
     far_digits: String,
+    /// Print everything on stderr as it happens: `WORLD_LOG=1 cargo test -p phone_tests --test sim NAME`.
+    log: bool,
 }
 
 impl World {
@@ -140,7 +142,9 @@ impl World {
         let mut key = [0x5A; 32];
         key[..8].copy_from_slice(&recipe.seed.to_be_bytes());
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_900_000_000);
-        let around = Surroundings { key, wall, host: EXCHANGE.to_string(), turn, stun: Vec::new() };
+        // The TURN server answers STUN as well. A list without any would mean that the site forces TURN.
+        let stun = vec![(TURN.to_string(), TURN_PORT)];
+        let around = Surroundings { key, wall, host: EXCHANGE.to_string(), turn, stun };
         Self {
             start: now,
             now,
@@ -158,6 +162,7 @@ impl World {
             cut: Vec::new(),
             read: Vec::new(),
             far_digits: String::new(),
+            log: std::env::var_os("WORLD_LOG").is_some(),
             recipe,
         }
     }
@@ -370,6 +375,14 @@ impl World {
         text
     }
 
+    fn tell(&self, what: &str, value: &dyn std::fmt::Debug) {
+        if self.log {
+            let text = format!("{value:?}").replace("\\\"", "'").replace("\\\\r\\\\n", "\n        ");
+            let text = text.replace("\\r\\n", "\n        ");
+            eprintln!("{:9.3} {what:9} {text}", (self.now - self.start).as_secs_f64());
+        }
+    }
+
     fn run(&mut self, end: Instant, done: impl Fn(&Self) -> bool) -> bool {
         let mut turns_at_once = 0;
         loop {
@@ -471,6 +484,10 @@ impl World {
 
     fn outputs(&mut self, who: Who, outputs: Vec<Output>) {
         for output in outputs {
+            match &output {
+                Output::SendText { text, .. } => self.tell("phone", text.reveal()),
+                other => self.tell("phone", other),
+            }
             match output {
                 Output::OpenLink { link, url, .. } => self.open_link(who, link, &url),
                 Output::CloseLink { link } => {
@@ -624,6 +641,7 @@ impl World {
     }
 
     fn exchange_output(&mut self, output: ex::Output) {
+        self.tell("exchange", &output);
         match output {
             ex::Output::Http { request, reply } => {
                 let Some((who, request)) = self.requests.remove(&request) else { return };
@@ -663,6 +681,7 @@ impl World {
             EngineOutput::CloseLeg { leg } => self.edge_legs.close(now, &mut self.net, leg),
             EngineOutput::Transmit { leg, to, bytes } => self.edge_legs.transmit(now, &mut self.net, leg, to, bytes),
             EngineOutput::Event(event) => {
+                self.tell("edge", &event);
                 self.note(&event);
                 self.exchange.handle(now, ex::Input::Media(event));
             }

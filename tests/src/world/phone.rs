@@ -31,6 +31,7 @@ pub struct PhoneSide {
     pub host: IpAddr,
     pub events: Vec<(Instant, Event)>,
     next_frame: Instant,
+    log: bool,
 }
 
 impl PhoneSide {
@@ -41,7 +42,7 @@ impl PhoneSide {
         engine.set_local_addresses(now, &[host]);
         let phone = Phone::new(config, now);
         let legs = Legs::new(host);
-        Self { phone, engine, desk, legs, devices, host, events: Vec::new(), next_frame: now + FRAME }
+        Self { phone, engine, desk, legs, devices, host, events: Vec::new(), next_frame: now + FRAME, log: std::env::var_os("WORLD_LOG").is_some() }
     }
 
     /// Hands one input in; what the outside has to do comes back.
@@ -49,6 +50,9 @@ impl PhoneSide {
         let mut outside = Vec::new();
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {
+            if self.log && matches!(input, Input::Media(_) | Input::Sound(_)) {
+                eprintln!("{:>9} media     {input:?}", "");
+            }
             self.phone.handle(now, input);
             while let Some(output) = self.phone.poll() {
                 match output {
@@ -110,6 +114,9 @@ impl PhoneSide {
     fn drain(&mut self, now: Instant, net: &mut Net, inputs: &mut Vec<Input>) {
         loop {
             while let Some(output) = self.engine.poll() {
+                if self.log && !matches!(output, EngineOutput::Transmit { .. } | EngineOutput::Audio { .. }) {
+                    eprintln!("{:>9} engine    {output:?}", "");
+                }
                 match output {
                     EngineOutput::OpenLeg { leg, kind, dscp, .. } => self.legs.open(now, leg, &kind, dscp),
                     EngineOutput::CloseLeg { leg } => self.legs.close(now, net, leg),
