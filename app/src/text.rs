@@ -76,6 +76,7 @@ pub const DECLINING: &str = "Declining…";
 pub const RINGS: &str = "Ringing";
 pub const MUTE: &str = "Mute";
 pub const UNMUTE_HINT: &str = "in Offhook · press to speak";
+pub const UNMUTE_SHORT: &str = "press to speak";
 pub const HOLD: &str = "Hold";
 pub const HOLDING: &str = "Holding…";
 pub const RESUME: &str = "Resume";
@@ -232,7 +233,7 @@ pub fn warm(left: Option<Duration>) -> String {
 pub fn warm_left(left: Option<Duration>) -> String {
     left.map_or_else(
         || "Stays open until you sign out.".to_owned(),
-        |left| format!("Stays open {} more after the last call", short_timer(left)),
+        |left| format!("Stays open {} more", short_timer(left)),
     )
 }
 

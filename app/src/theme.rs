@@ -154,8 +154,8 @@ pub mod size {
     pub const SMALL_WIDTH: f32 = 400.0;
     pub const SMALL_HEIGHT: f32 = 600.0;
     /// Below this only what a call needs stays (200 % text in the smallest window).
-    pub const TINY_WIDTH: f32 = 300.0;
-    pub const TINY_HEIGHT: f32 = 440.0;
+    pub const TINY_WIDTH: f32 = 240.0;
+    pub const TINY_HEIGHT: f32 = 400.0;
 
     pub const WINDOW: [f32; 2] = [420.0, 680.0];
     pub const WINDOW_SMALLEST: [f32; 2] = [360.0, 560.0];
@@ -376,6 +376,8 @@ fn restyle(style: &mut egui::Style, dark: bool) {
         widget.bg_stroke.color = colors.border_soft;
     }
     style.visuals = visuals;
+    // The fade is in the colour of the window; the lists stand on cards.
+    style.spacing.scroll.fade.strength = 0.0;
     style.spacing.menu_margin = Margin::symmetric(12, 8);
 }
 

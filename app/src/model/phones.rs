@@ -119,7 +119,7 @@ mod tests {
     fn only_a_warm_connection_can_be_stopped() {
         let now = Instant::now();
         let warm = persistent(&PersistentView::Warm { until: Some(now + Duration::from_secs(462)) }, now);
-        assert_eq!((warm.line.as_str(), warm.can_stop), ("Stays open 7:42 more after the last call", true));
+        assert_eq!((warm.line.as_str(), warm.can_stop), ("Stays open 7:42 more", true));
         for view in [PersistentView::Off, PersistentView::Closed, PersistentView::InCall] {
             assert!(!persistent(&view, now).can_stop);
         }

@@ -19,7 +19,9 @@ use crate::widgets::{Icon, paint};
 pub struct Dial {
     pub text: String,
     pub keys: bool,
-    /// Why nothing can be dialled; `None` when it can.
+    /// Why nothing can be called at all; `None` when it can.
+    pub not_ready: Option<&'static str>,
+    /// Why the Call button cannot be pressed.
     pub refused: Option<&'static str>,
     /// Echo test and Call me exist here.
     pub practice: bool,
@@ -81,10 +83,12 @@ fn field(ui: &mut Ui, rect: Rect, typed: &str) -> (Response, Option<String>, boo
 pub fn dial_ui(ui: &mut Ui, rest: &mut Rect, model: &Dial, metrics: &Metrics) -> (Option<Action>, Option<String>) {
     let mut action = None;
     let mut row = paint::cut_top(rest, size::CONTROL_M, 12.0);
-    let call = Button::new("call", Face::Primary, text::CALL)
-        .icon(Icon::PHONE, 20.0, IconWeight::Fill)
-        .refused(model.refused)
-        .hint("Enter");
+    let call = if metrics.tiny {
+        Button::icon_only("call", Face::Primary, text::CALL, Icon::PHONE).padding(10.0)
+    } else {
+        Button::new("call", Face::Primary, text::CALL).icon(Icon::PHONE, 20.0, IconWeight::Fill).hint("Enter")
+    };
+    let call = call.refused(model.refused);
     let call_rect = paint::cut_right(&mut row, call.width(ui), 8.0);
     let (response, changed, enter) = field(ui, row, &model.text);
 
@@ -138,14 +142,14 @@ pub fn dial_ui(ui: &mut Ui, rest: &mut Rect, model: &Dial, metrics: &Metrics) ->
         let right = Rect::from_min_max(pos2(row.right() - half, row.top()), row.max);
         let echo = Button::new("echo", Face::Quiet, text::ECHO_TEST)
             .icon(Icon::WAVEFORM, 20.0, IconWeight::Regular)
-            .refused(model.refused)
+            .refused(model.not_ready)
             .hint("Calls a service that sends back what you say");
         if echo.add(ui, left).clicked {
             action = Some(Action::Send(Command::Dial { to: "echo".into() }));
         }
         let call_me = Button::new("call-me", Face::Quiet, text::CALL_ME)
             .icon(Icon::PHONE_INCOMING, 20.0, IconWeight::Regular)
-            .refused(model.refused)
+            .refused(model.not_ready)
             .hint("The practice exchange calls you, and somebody speaks");
         if call_me.add(ui, right).clicked {
             action = Some(Action::Send(Command::CallMe));
@@ -180,13 +184,13 @@ pub fn recent_ui(ui: &mut Ui, mut rest: Rect, rows: &[Row], practice: bool) -> O
     ScrollArea::vertical().auto_shrink(false).show(&mut child, |ui| {
         for (index, row) in rows.iter().enumerate() {
             let (_, rect) = ui.allocate_space(vec2(inner.width(), size::ROW_LIST));
-            action = row_ui(ui, rect, index, row).or(action.take());
+            action = row_ui(ui, rect, index, row, inner.bottom()).or(action.take());
         }
     });
     action
 }
 
-fn row_ui(ui: &mut Ui, rect: Rect, index: usize, row: &Row) -> Option<Action> {
+fn row_ui(ui: &mut Ui, rect: Rect, index: usize, row: &Row, bottom: f32) -> Option<Action> {
     let colors = palette(ui);
     let missed = if row.missed { text::MISSED } else { "" };
     let separator = if row.missed && !row.detail.is_empty() { " · " } else { "" };
@@ -199,7 +203,8 @@ fn row_ui(ui: &mut Ui, rect: Rect, index: usize, row: &Row) -> Option<Action> {
     if touch.hovered {
         paint::block(ui, rect.shrink(2.0), size::RADIUS_M, colors.quiet, None);
     }
-    if index > 0 {
+    // Not along the edge of the card, where it would square off the round corners.
+    if index > 0 && rect.top() < bottom - 1.0 {
         paint::hairline(ui, rect.left(), rect.right(), rect.top());
     }
     let (icon, ink) = match row.kind {

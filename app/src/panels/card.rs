@@ -81,16 +81,24 @@ pub fn ui<'a>(
     };
     paint::block(ui, rect, size::RADIUS_L, colors.card, Some((edge_width, edge)));
     let gap = if metrics.small { 8.0 } else { 12.0 };
-    let mut rest = rect.shrink2(vec2(metrics.pad + 1.0, 13.0));
+    let mut rest = rect.shrink2(if metrics.tiny { vec2(metrics.pad, 9.0) } else { vec2(metrics.pad + 1.0, 13.0) });
 
-    head(ui, paint::cut_top(&mut rest, 48.0, gap), model);
+    let keys = keys && model.keypad_refused.is_none();
+    let head_rect = paint::cut_top(&mut rest, if metrics.tiny { 24.0 } else { 48.0 }, gap);
     let end_rect = paint::cut_bottom(&mut rest, size::CONTROL_L, gap);
-    let tools_rect = (!metrics.tiny).then(|| paint::cut_bottom(&mut rest, size::TOOL, 8.0));
-    let tiles_rect = paint::cut_bottom(&mut rest, metrics.tile(), gap);
+    let tiles_height = metrics.tile();
+    let with_tools = !metrics.tiny && rest.height() >= tiles_height + 8.0 + size::TOOL;
+    // Keys smaller than a finger are no keys: in a small window they take the place of the tools.
+    let crowded = keys && rest.height() - tiles_height - size::TOOL - 8.0 - gap < KEYPAD;
+    if crowded {
+        rest.min.y -= gap - 4.0;
+    }
+    let tools_rect = (with_tools && !crowded).then(|| paint::cut_bottom(&mut rest, size::TOOL, 8.0));
+    let tiles_rect = paint::cut_bottom(&mut rest, tiles_height, gap);
     let mut middle = rest;
 
     // The order of the keyboard: Mute, Hold, tools, End, then what comes and goes.
-    let mut action = tiles(ui, tiles_rect, model);
+    let mut action = tiles(ui, tiles_rect, model, metrics);
     let mut tools_anchor = Rect::NOTHING;
     if let Some(row) = tools_rect {
         let (asked_for, anchor) = tools(ui, row, model, keys);
@@ -105,13 +113,19 @@ pub fn ui<'a>(
         action = Some(Action::Send(Command::HangUp(model.id)));
     }
 
-    if let Some(note) = &model.note
-        && middle.height() >= 60.0
-    {
-        let height = note_height(ui, middle.width(), note);
-        note_ui(ui, paint::cut_top(&mut middle, height, 8.0), note);
+    if keys && crowded {
+        action = crowded_head(ui, head_rect, model, asked).or(action);
+        action = button::keypad(ui, middle, None).map(|digit| Action::SendDigit(model.id, digit)).or(action);
+        return Drawn { action, tools: tools_anchor };
     }
-    if keys && model.keypad_refused.is_none() {
+    head(ui, head_rect, model, metrics);
+    if let Some(note) = &model.note {
+        let height = note_height(ui, middle.width(), note);
+        if middle.height() >= height {
+            note_ui(ui, paint::cut_top(&mut middle, height, 8.0), note);
+        }
+    }
+    if keys {
         action = keypad_ui(ui, middle, model, asked).or(action);
     } else if let Some((title, detail)) = model.calling {
         calling_ui(ui, middle, title, detail);
@@ -123,8 +137,15 @@ pub fn ui<'a>(
     Drawn { action, tools: tools_anchor }
 }
 
-fn head(ui: &Ui, rect: Rect, model: &Card) {
+/// Four rows of the smallest key.
+const KEYPAD: f32 = 4.0 * 32.0 + 3.0 * 4.0;
+
+fn head(ui: &Ui, rect: Rect, model: &Card, metrics: &Metrics) {
     let colors = palette(ui);
+    if metrics.tiny {
+        paint::label(ui, rect, Align::Min, &model.name, Type::Title, colors.text);
+        return;
+    }
     let tag_width = model.queue.as_deref().map_or(0.0, |queue| tag(ui, rect.right_top(), queue) + 8.0);
     let name = Rect::from_min_size(rect.min, vec2(rect.width() - tag_width, 28.0));
     paint::label(ui, name, Align::Min, &model.name, Type::Headline, colors.text);
@@ -132,13 +153,27 @@ fn head(ui: &Ui, rect: Rect, model: &Card) {
     paint::label(ui, line, Align::Min, &model.detail, Type::Body, colors.muted);
 }
 
+/// Name, digits and a way back, while the keys take all the room.
+fn crowded_head(ui: &Ui, rect: Rect, model: &Card, asked: &str) -> Option<Action> {
+    let colors = palette(ui);
+    let mut rest = rect;
+    let close = paint::cut_right(&mut rest, 32.0, 8.0);
+    let close = Rect::from_center_size(close.center(), vec2(32.0, 32.0));
+    let clicked = Button::icon_only("close-keys", Face::Quiet, "Close the keypad", Icon::X).add(ui, close).clicked;
+    let name = paint::cut_top(&mut rest, 24.0, 0.0);
+    paint::label(ui, name, Align::Min, &model.name, Type::Title, colors.text);
+    digits_ui(ui, Rect::from_min_size(rest.min, vec2(rest.width(), 20.0)), &model.digits, asked);
+    clicked.then_some(Action::ToggleCallKeys(model.id))
+}
+
 /// Mute and Hold, side by side.
-fn tiles(ui: &Ui, rect: Rect, model: &Card) -> Option<Action> {
-    let unit = (rect.width() - 8.0) / 2.6;
-    let mute = Rect::from_min_size(rect.min, vec2((1.6 * unit).round(), rect.height()));
+fn tiles(ui: &Ui, rect: Rect, model: &Card, metrics: &Metrics) -> Option<Action> {
+    let shares = if metrics.tiny { (1.0, 2.0) } else { (1.6, 2.6) };
+    let unit = (rect.width() - 8.0) / shares.1;
+    let mute = Rect::from_min_size(rect.min, vec2((shares.0 * unit).round(), rect.height()));
     let hold = Rect::from_min_max(pos2(mute.right() + 8.0, rect.top()), rect.max);
     let mut action = None;
-    if mute_tile(ui, mute, model) {
+    if mute_tile(ui, mute, model, metrics) {
         action = Some(Action::Send(Command::Mute { muted: !model.muted }));
     }
     let (word, icon, weight) = match model.hold {
@@ -148,9 +183,13 @@ fn tiles(ui: &Ui, rect: Rect, model: &Card) -> Option<Action> {
         HoldTile::Resuming => (text::RESUMING, Icon::PLAY, IconWeight::Fill),
     };
     let face = if model.held { Face::Resume } else { Face::Quiet };
-    let touch = Button::new("hold", face, word)
-        .icon(icon, 20.0, weight)
-        .title()
+    let fits = paint::width(ui, word, Type::Title) + 28.0 + 16.0 <= hold.width();
+    let mut button = Button::new("hold", face, word);
+    if fits || !metrics.tiny {
+        button = button.icon(icon, 20.0, weight);
+    }
+    let touch = button
+        .kind(if fits { Type::Title } else { Type::Label })
         .refused(model.hold_refused)
         .selected(model.held)
         .hint("Ctrl+Shift+H")
@@ -162,17 +201,14 @@ fn tiles(ui: &Ui, rect: Rect, model: &Card) -> Option<Action> {
     action
 }
 
-fn mute_tile(ui: &Ui, rect: Rect, model: &Card) -> bool {
+fn mute_tile(ui: &Ui, rect: Rect, model: &Card, metrics: &Metrics) -> bool {
     let colors = palette(ui);
     if !model.muted {
-        return Button::new("mute", Face::Quiet, text::MUTE)
-            .icon(Icon::MICROPHONE, 20.0, IconWeight::Regular)
-            .title()
-            .role(Role::Switch)
-            .selected(false)
-            .hint("Ctrl+Shift+M")
-            .add(ui, rect)
-            .clicked;
+        let mut button = Button::new("mute", Face::Quiet, text::MUTE);
+        if !metrics.tiny {
+            button = button.icon(Icon::MICROPHONE, 20.0, IconWeight::Regular);
+        }
+        return button.title().role(Role::Switch).selected(false).hint("Ctrl+Shift+M").add(ui, rect).clicked;
     }
     let touch = Control::new("mute", text::MUTE)
         .role(Role::Switch)
@@ -182,8 +218,14 @@ fn mute_tile(ui: &Ui, rect: Rect, model: &Card) -> bool {
     let fill = colors.danger.tint.lerp_to_gamma(colors.card, 0.5 * touch.warmth(ui));
     paint::block(ui, rect, size::RADIUS_M, fill, Some((size::STROKE_STATE, colors.danger.solid)));
     let ink = colors.danger.text;
+    if metrics.tiny {
+        paint::glyphs(ui, rect, Align::Center, text::MUTED, Type::Label, ink);
+        return touch.clicked;
+    }
     let room = rect.width() - 20.0 - 12.0 - 20.0;
-    let second = paint::one_line(ui, text::UNMUTE_HINT, Type::Small, ink, room);
+    let long = paint::width(ui, text::UNMUTE_HINT, Type::Small) <= room;
+    let hint = if long { text::UNMUTE_HINT } else { text::UNMUTE_SHORT };
+    let second = paint::one_line(ui, hint, Type::Small, ink, room);
     let first = paint::width(ui, text::MUTED, Type::Title);
     let column = second.size().x.max(first);
     let left = (rect.center().x - (20.0 + 12.0 + column) / 2.0).max(rect.left() + 10.0).round();

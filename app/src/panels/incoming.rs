@@ -11,10 +11,18 @@ use crate::theme::{IconWeight, Type, palette, size};
 use crate::widgets::button::{self, Button, Face};
 use crate::widgets::{Icon, paint};
 
-/// Space between Answer and Decline.
-const APART: f32 = 24.0;
+/// Space between Answer and Decline; less only where there is no room, and never under 16.
+fn apart(width: f32) -> f32 {
+    if width < 320.0 { 16.0 } else { 24.0 }
+}
+
+/// Height of the large card in a tiny window: name, countdown, Answer above Decline.
+const TINY: f32 = 8.0 + 24.0 + 4.0 + size::COUNTDOWN + 8.0 + 44.0 + 16.0 + 44.0 + 8.0;
 
 pub fn height(model: &Incoming, metrics: &Metrics) -> f32 {
+    if metrics.tiny {
+        return TINY;
+    }
     let countdown = if model.countdown.is_some() { 24.0 + 12.0 } else { 0.0 };
     let keys = if metrics.small { 0.0 } else { 12.0 + 16.0 };
     2.0 * 17.0 + 48.0 + 12.0 + countdown + 4.0 + size::CONTROL_L + keys
@@ -25,6 +33,9 @@ pub fn ui(ui: &mut Ui, rect: Rect, model: &Incoming, alert: f32, metrics: &Metri
     let colors = palette(ui);
     let edge = colors.card.lerp_to_gamma(colors.info.solid, alert);
     paint::block(ui, rect, size::RADIUS_L, colors.card, Some((size::STROKE_STATE, edge)));
+    if metrics.tiny {
+        return tiny_ui(ui, rect.shrink2(vec2(metrics.pad, 8.0)), model);
+    }
     let mut rest = rect.shrink2(vec2(metrics.pad + 1.0, 17.0));
 
     let head = paint::cut_top(&mut rest, 48.0, 12.0);
@@ -47,7 +58,7 @@ pub fn ui(ui: &mut Ui, rect: Rect, model: &Incoming, alert: f32, metrics: &Metri
 
     rest.min.y += 4.0;
     let buttons = paint::cut_top(&mut rest, size::CONTROL_L, 12.0);
-    let action = buttons_ui(ui, buttons, model, None);
+    let action = buttons_ui(ui, buttons, model, None, metrics);
 
     if !metrics.small {
         let y = rest.top() + 8.0;
@@ -68,30 +79,56 @@ pub fn ui(ui: &mut Ui, rect: Rect, model: &Incoming, alert: f32, metrics: &Metri
     action
 }
 
-/// Answer at the left, Decline at the right, never the same shape.
-fn buttons_ui(ui: &mut Ui, row: Rect, model: &Incoming, hold: Option<CallId>) -> Option<Action> {
+fn tiny_ui(ui: &mut Ui, mut rest: Rect, model: &Incoming) -> Option<Action> {
+    let colors = palette(ui);
+    let name = paint::cut_top(&mut rest, 24.0, 4.0);
+    paint::label(ui, name, Align::Min, &model.name, Type::Title, colors.text);
+    let bar = paint::cut_top(&mut rest, size::COUNTDOWN, 8.0);
+    if let Some(countdown) = model.countdown {
+        paint::bar(ui, bar, countdown.share, colors.track, colors.info.solid);
+    }
+    let answer_rect = paint::cut_top(&mut rest, 44.0, 16.0);
+    let decline_rect = paint::cut_top(&mut rest, 44.0, 0.0);
+    press(ui, answer_rect, decline_rect, model, None, Type::Title)
+}
+
+/// Answer at the left, Decline at the right.
+fn buttons_ui(ui: &mut Ui, mut row: Rect, model: &Incoming, hold: Option<CallId>, metrics: &Metrics) -> Option<Action> {
+    let gap = apart(row.width());
+    let padding = if metrics.small { 12.0 } else { 20.0 };
+    let words = if model.declining { text::DECLINING } else { text::DECLINE };
+    let wanted = paint::width(ui, words, Type::Label) + 28.0 + 2.0 * padding;
+    let decline_rect = paint::cut_right(&mut row, wanted.ceil(), gap);
+    press(ui, row, decline_rect, model, hold, if hold.is_some() { Type::Label } else { Type::Title })
+}
+
+/// The two buttons, never the same shape.
+fn press(
+    ui: &mut Ui,
+    answer_rect: Rect,
+    decline_rect: Rect,
+    model: &Incoming,
+    hold: Option<CallId>,
+    kind: Type,
+) -> Option<Action> {
     let mut action = None;
-    let mut row = row;
     let decline = Button::new(
         ("decline", model.id),
         Face::Decline,
         if model.declining { text::DECLINING } else { text::DECLINE },
     )
     .icon(Icon::X, 20.0, IconWeight::Bold)
-    .padding(20.0)
     .hint("Ctrl+Shift+X");
-    let decline_width = decline.width(ui).min(row.width() / 2.0);
-    let decline_rect = paint::cut_right(&mut row, decline_width, APART);
     let words = match (model.answering, hold) {
         (true, _) => text::ANSWERING,
         (false, Some(_)) => text::ANSWER_AND_HOLD,
         (false, None) => text::ANSWER,
     };
     let answer = Button::new(("answer", model.id), Face::Answer, words)
-        .icon(Icon::CHECK, 24.0, IconWeight::Bold)
-        .title()
+        .icon(Icon::CHECK, if kind == Type::Title { 24.0 } else { 20.0 }, IconWeight::Bold)
+        .kind(kind)
         .hint("Ctrl+Shift+A");
-    if answer.add(ui, row).clicked && !model.answering {
+    if answer.add(ui, answer_rect).clicked && !model.answering {
         action = Some(match hold {
             Some(hold) => Action::AnswerAndHold { hold, answer: model.id },
             None => Action::Send(Command::Answer(model.id)),
@@ -135,7 +172,7 @@ pub fn row_ui(
     {
         paint::label(ui, line, Align::Min, &format!(" · {queue}"), Type::Body, colors.muted);
     }
-    buttons_ui(ui, rest, model, hold)
+    buttons_ui(ui, rest, model, hold, metrics)
 }
 
 /// The queue a call came through. Gives its width; `right_top` is its corner.

@@ -28,15 +28,21 @@ impl Item {
     }
 }
 
-fn main_items(signed_in: bool, in_call: bool) -> Vec<Item> {
+fn main_items(signed_in: bool, card: Option<&Card>) -> Vec<Item> {
     let mut items = vec![
         Item::new(text::SAY_STATUS, "Ctrl+Shift+S", Action::SayStatus),
         Item::new(text::PAGE_SOUND, "", Action::Go(Page::Sound)),
         Item::new(text::PAGE_SETTINGS, "Ctrl+2", Action::Go(Page::Settings)),
     ];
+    if let Some(card) = card {
+        items.push(Item {
+            refused: card.keypad_refused,
+            ..Item::new(text::KEYPAD, "Ctrl+Shift+K", Action::ToggleCallKeys(card.id))
+        });
+    }
     if signed_in {
         items.push(Item {
-            refused: in_call.then_some(text::SIGN_OUT_IN_CALL),
+            refused: card.is_some().then_some(text::SIGN_OUT_IN_CALL),
             ..Item::new(text::SIGN_OUT, "", Action::Send(Command::SignOut))
         });
     }
@@ -56,8 +62,8 @@ fn items_height(count: usize) -> f32 {
     count as f32 * size::ROW_MENU + 16.0
 }
 
-pub fn main_height(signed_in: bool, in_call: bool) -> f32 {
-    items_height(main_items(signed_in, in_call).len())
+pub fn main_height(signed_in: bool, card: Option<&Card>) -> f32 {
+    items_height(main_items(signed_in, card).len())
 }
 
 pub fn call_height(card: &Card) -> f32 {
@@ -69,8 +75,8 @@ pub fn first_focus() -> Id {
     Id::unique(("menu-item", 0_usize))
 }
 
-pub fn main_ui(ui: &mut Ui, rect: Rect, signed_in: bool, in_call: bool) -> Option<Action> {
-    items_ui(ui, rect, main_items(signed_in, in_call))
+pub fn main_ui(ui: &mut Ui, rect: Rect, signed_in: bool, card: Option<&Card>) -> Option<Action> {
+    items_ui(ui, rect, main_items(signed_in, card))
 }
 
 pub fn call_ui(ui: &mut Ui, rect: Rect, card: &Card) -> Option<Action> {

@@ -106,8 +106,9 @@ fn segments(ui: &Ui, rect: Rect, id: &'static str, names: &[String], chosen: usi
         let left = well.left() + 2.0 + width * index as f32;
         let part = Rect::from_min_size(pos2(left, well.top() + 2.0), vec2(width, 28.0));
         let is_chosen = index == chosen;
+        let target = Rect::from_center_size(part.center(), vec2(part.width(), size::CONTROL_S));
         let touch =
-            Control::new((id, index), name).role(Role::RadioButton).selected(is_chosen).radius(6.0).add(ui, part);
+            Control::new((id, index), name).role(Role::RadioButton).selected(is_chosen).radius(6.0).add(ui, target);
         if is_chosen {
             paint::block(ui, part, 6.0, colors.card, Some((size::STROKE, colors.border_soft)));
         } else if touch.hovered {

@@ -49,11 +49,25 @@ pub fn ui(ui: &mut Ui, rect: Rect, model: &Strip, turn: f32, pulse: f32, page: P
     let more = Rect::from_center_size(pos2(rect.right() - 8.0 - 16.0, middle), vec2(32.0, 32.0));
     let mut right = more.left() - 8.0;
 
-    // Word and timer are never cut: chip and detail take what is left.
-    let word_width = paint::width(ui, &model.word, Type::Title);
-    let timer_width = model.timer.as_ref().map_or(0.0, |timer| 12.0 + paint::width(ui, timer, Type::Headline));
+    // Word and timer are never cut: chip and detail take what is left. Where even they do not fit (large text in a
+    // small window) they shrink, and a timer that still does not fit stands on the card alone.
     let mut x = rect.left() + 16.0;
-    let words_end = x + 24.0 + 8.0 + word_width + timer_width;
+    let mut kinds = (Type::Title, Type::Headline);
+    let mut timer = model.timer.as_deref();
+    let gap = if rect.width() < size::TINY_WIDTH { 6.0 } else { 12.0 };
+    let end_of = |x: f32, kinds: (Type, Type), timer: Option<&str>| {
+        let timer_width = timer.map_or(0.0, |timer| gap + paint::width(ui, timer, kinds.1));
+        x + 32.0 + paint::width(ui, &model.word, kinds.0) + timer_width
+    };
+    if end_of(x, kinds, timer) > right {
+        x = rect.left() + 8.0;
+        kinds = (Type::Label, Type::Label);
+        if end_of(x, kinds, timer) > right {
+            kinds = (Type::SmallStrong, Type::SmallStrong);
+        }
+        timer = timer.filter(|timer| end_of(x, kinds, Some(timer)) <= right);
+    }
+    let words_end = end_of(x, kinds, timer);
 
     let chip = model.chip.as_ref().filter(|chip| right - chip_width(ui, chip) >= words_end + 8.0);
     let chip_rect = chip.map(|chip| {
@@ -84,10 +98,10 @@ pub fn ui(ui: &mut Ui, rect: Rect, model: &Strip, turn: f32, pulse: f32, page: P
     shape(ui, pos2(x + 12.0, middle), model, ink.gamma_multiply(bell), turn);
     x += 32.0;
     let line = |x: f32| Rect::from_min_max(pos2(x, rect.top()), pos2(right.max(words_end), rect.bottom()));
-    x += paint::glyphs(ui, line(x), Align::Min, &model.word, Type::Title, ink);
-    if let Some(timer) = &model.timer {
-        x += 12.0;
-        x += paint::glyphs(ui, line(x), Align::Min, timer, Type::Headline, ink);
+    x += paint::glyphs(ui, line(x), Align::Min, &model.word, kinds.0, ink);
+    if let Some(timer) = timer {
+        x += gap;
+        x += paint::glyphs(ui, line(x), Align::Min, timer, kinds.1, ink);
     }
     if let Some(detail) = &model.detail {
         x += 12.0;

@@ -67,6 +67,11 @@ impl<'a> Button<'a> {
         self
     }
 
+    pub fn kind(mut self, kind: Type) -> Self {
+        self.kind = kind;
+        self
+    }
+
     pub fn padding(mut self, padding: f32) -> Self {
         self.padding = padding;
         self
@@ -278,7 +283,8 @@ pub fn badge(ui: &Ui, right_center: eframe::egui::Pos2, text: &str, good: bool) 
 /// A switch; gives true when it was pressed.
 pub fn switch(ui: &Ui, rect: Rect, id: &str, name: &str, on: bool) -> bool {
     let colors = palette(ui);
-    let touch = Control::new(id, name).role(Role::Switch).selected(on).radius(rect.height() / 2.0).add(ui, rect);
+    let target = Rect::from_center_size(rect.center(), vec2(rect.width(), size::CONTROL_S));
+    let touch = Control::new(id, name).role(Role::Switch).selected(on).radius(rect.height() / 2.0).add(ui, target);
     let time = if theme::moves(ui) { theme::motion::FAST } else { 0.0 };
     let how_on = ui.ctx().animate_bool_with_time(touch.response.id.with("knob"), on, time);
     let (fill, edge) = if on { (colors.ink, colors.ink) } else { (colors.card, colors.border_control) };

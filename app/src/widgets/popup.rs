@@ -41,6 +41,8 @@ pub fn show(ctx: &Context, name: &str, place: Place, just_opened: bool, content:
     ctx.memory_mut(|memory| memory.set_modal_layer(area.layer()));
     control::leave(ctx);
     area.show(ctx, |ui| {
+        // Takes every press beside the pop-up, so that closing it never presses what lies under the pointer.
+        ui.interact(ctx.content_rect(), id.with("backdrop"), Sense::CLICK | Sense::DRAG);
         ui.allocate_rect(rect, Sense::hover());
         let frame = Frame::NONE
             .fill(colors.card)

@@ -106,11 +106,8 @@ impl Screen {
     }
 
     pub(super) fn dial_refused(&self, scene: &Scene<'_>) -> Option<&'static str> {
-        if scene.snapshot.standing != Standing::Ready {
-            return Some(text::NOT_READY_TO_DIAL);
-        }
         let nothing = self.dial.trim().is_empty() && model::recent::redial(scene.snapshot).is_none();
-        nothing.then_some(text::NOTHING_TO_DIAL)
+        not_ready(scene).or(nothing.then_some(text::NOTHING_TO_DIAL))
     }
 
     pub(super) fn open(&mut self, popup: Popup, focused: Option<Id>) {
@@ -243,4 +240,9 @@ fn answer(call: CallId, hold: Option<CallId>) -> Action {
         Some(hold) => Action::AnswerAndHold { hold, answer: call },
         None => Action::Send(Command::Answer(call)),
     }
+}
+
+/// Why nothing can be called at all.
+pub(super) fn not_ready(scene: &Scene<'_>) -> Option<&'static str> {
+    (scene.snapshot.standing != Standing::Ready).then_some(text::NOT_READY_TO_DIAL)
 }

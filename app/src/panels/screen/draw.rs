@@ -7,7 +7,7 @@ use phone_core::Command;
 use phone_core::snapshot::Standing;
 use phone_core::sound::SoundRole;
 
-use super::act::hold_for_answer;
+use super::act::{hold_for_answer, not_ready};
 use super::{Models, Scene, Screen, needle};
 use crate::model;
 use crate::model::calls::Calls;
@@ -219,6 +219,7 @@ impl Screen {
             let model = calls::Dial {
                 text: self.dial.clone(),
                 keys: self.dial_keys,
+                not_ready: not_ready(scene),
                 refused: self.dial_refused(scene),
                 practice,
             };
@@ -315,7 +316,7 @@ impl Screen {
         let ctx = ui.ctx().clone();
         let snapshot = scene.snapshot;
         let signed_in = snapshot.account.is_some();
-        let in_call = calls.card.is_some();
+        let card = calls.card.as_ref();
         let mut asked: Option<Action> = None;
         let dismissed = match open {
             Popup::Phones => {
@@ -337,10 +338,10 @@ impl Screen {
                 })
             }
             Popup::Menu => {
-                let wanted = vec2(240.0, menu::main_height(signed_in, in_call));
+                let wanted = vec2(240.0, menu::main_height(signed_in, card));
                 let place = popup::Place::at(self.anchors.strip.menu, wanted, window);
                 popup::show(&ctx, text::MORE, place, is_new, |ui, rect| {
-                    asked = menu::main_ui(ui, rect, signed_in, in_call);
+                    asked = menu::main_ui(ui, rect, signed_in, card);
                 })
             }
             Popup::Tools => {

@@ -2,6 +2,8 @@
 
 mod act;
 mod draw;
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, Instant};
 
@@ -171,7 +173,7 @@ impl Screen {
         for action in actions {
             self.apply(action, scene, focused, &mut orders);
         }
-        if orders.is_empty() && self.popup_is_new {
+        if self.popup_is_new || self.focus_next.is_some() {
             ctx.request_repaint();
         }
         for order in &orders {
@@ -218,6 +220,10 @@ impl Screen {
     }
 
     fn keep_focus(&mut self, ui: &Ui, calls: &Calls) {
+        if self.popup_is_new {
+            // A pop-up is measured in its first frame, and can take the focus in its second.
+            return;
+        }
         if let Some(id) = self.focus_next.take() {
             ui.memory_mut(|memory| memory.request_focus(id));
         } else if self.first_frame && calls.card.is_none() && calls.incoming.is_empty() {
