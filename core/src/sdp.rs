@@ -87,6 +87,7 @@ struct Section {
 }
 
 /// What a remote description says about the one audio session.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of the text; none depends on another")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remote {
     pub ice: IceCredentials,
@@ -545,6 +546,10 @@ impl Local<'_> {
 }
 
 /// The body of the fuzz target for descriptions and candidates: reads, agrees, answers, and reads the answer.
+///
+/// # Panics
+///
+/// When our own answer cannot be read again, which is what the fuzzer looks for.
 pub fn fuzz(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     drop(usable_candidate(&text));

@@ -30,7 +30,7 @@ const MAX_MISMATCHES: u8 = 3;
 const LINGER: Duration = Duration::from_secs(2);
 /// A search that failed, or an allocation that broke, is followed by another after this long, doubled each time.
 const RETRY: Duration = Duration::from_secs(2);
-const MAX_RETRY: Duration = Duration::from_secs(60);
+const MAX_RETRY: Duration = Duration::from_mins(1);
 
 /// Whom an allocation is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

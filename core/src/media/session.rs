@@ -612,7 +612,7 @@ impl Session {
         let Phase::Up { ice, dtls } = self.phase else { return };
         let Some((codec, _)) = self.agreed.as_ref().and_then(Agreed::sending) else { return };
         let security = format!("dtls-srtp {}", self.peer.srtp_profile(now));
-        let pair = self.peer.selected().map(|pair| SelectedPair { local, relayed, ..pair });
+        let pair = self.peer.selected().map(|pair| SelectedPair { relayed, local, ..pair });
         self.events.push_back(SessionEvent::Up { pair, ice, dtls, security, codec });
     }
 
