@@ -1,11 +1,12 @@
 //! [`MediaEngine`]: all sessions of one program, and the way between them and their legs.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::gather;
 use super::hosts::{HostEvent, Hosts};
+use super::outputs::Outputs;
 use super::relays::{Owner, RelayEvent, Relays};
 use super::session::{Session, SessionEvent};
 use super::types::{
@@ -18,9 +19,6 @@ use crate::ids::{IdSource, LegId, SessionId};
 
 /// Sessions at once; one more is refused. A phone has one or two, the practice exchange some dozens.
 const MAX_SESSIONS: usize = 256;
-/// Outputs waiting at most; when full, datagrams and audio are dropped (a driver that does not drain loses
-/// packets, as a network does), everything else is kept because it is rare.
-const MAX_OUTPUTS: usize = 4_096;
 /// Rounds of one drain. A round without work ends it; the limit only stops an engine defect from hanging a thread.
 const MAX_ROUNDS: usize = 64;
 /// Local candidates that come later are sent, but the far end is told that all are there.
@@ -33,6 +31,9 @@ struct Entry {
     /// Sockets and relays were asked for, so that their absence means that there are none.
     gathering: bool,
     gather_until: Instant,
+    /// Something was handed to it since the last drain.
+    touched: bool,
+    deadline: Option<Instant>,
     /// The local address that media leaves from although another one was nominated.
     moved_to: Option<SocketAddr>,
 }
@@ -46,7 +47,7 @@ pub struct MediaEngine {
     prepared: Option<SessionConfig>,
     ids: IdSource,
     addresses: Vec<IpAddr>,
-    out: VecDeque<EngineOutput>,
+    out: Outputs,
     deadline: Option<Instant>,
 }
 
@@ -91,8 +92,8 @@ impl MediaEngine {
         offer: &str,
         config: &SessionConfig,
     ) -> Result<(), MediaError> {
-        if let Some(known) = self.sessions.get_mut(&session) {
-            let result = known.session.accept_offer(now, offer, config);
+        if let Some(known) = self.touch(session) {
+            let result = known.accept_offer(now, offer, config);
             self.drain(now);
             return result;
         }
@@ -105,32 +106,32 @@ impl MediaEngine {
     /// The remote answer to [`create_offer`](Self::create_offer), [`restart_ice`](Self::restart_ice) or
     /// [`set_direction`](Self::set_direction).
     pub fn accept_answer(&mut self, now: Instant, session: SessionId, answer: &str) -> Result<(), MediaError> {
-        let known = self.sessions.get_mut(&session).ok_or_else(unknown_session)?;
-        let result = known.session.accept_answer(now, answer);
+        let known = self.touch(session).ok_or_else(unknown_session)?;
+        let result = known.accept_answer(now, answer);
         self.drain(now);
         result
     }
 
     /// One `candidate:…` line of the far end, without `a=`. What cannot be read or used is ignored.
     pub fn add_remote_candidate(&mut self, now: Instant, session: SessionId, candidate: &str) {
-        if let Some(known) = self.sessions.get_mut(&session) {
-            known.session.add_remote_candidate(candidate);
+        if let Some(known) = self.touch(session) {
+            known.add_remote_candidate(candidate);
             self.drain(now);
         }
     }
 
     /// New ICE credentials and candidates on a living session; the offer comes as an event.
     pub fn restart_ice(&mut self, now: Instant, session: SessionId) -> Result<(), MediaError> {
-        let known = self.sessions.get_mut(&session).ok_or_else(unknown_session)?;
-        let result = known.session.restart_ice(now);
+        let known = self.touch(session).ok_or_else(unknown_session)?;
+        let result = known.restart_ice(now);
         self.drain(now);
         result
     }
 
     /// Offers another direction on a living session, as for hold; the offer comes as an event.
     pub fn set_direction(&mut self, now: Instant, session: SessionId, direction: Direction) -> Result<(), MediaError> {
-        let known = self.sessions.get_mut(&session).ok_or_else(unknown_session)?;
-        let result = known.session.set_direction(direction);
+        let known = self.touch(session).ok_or_else(unknown_session)?;
+        let result = known.set_direction(direction);
         self.drain(now);
         result
     }
@@ -138,8 +139,8 @@ impl MediaEngine {
     /// Sends one encoded packet that stands for `samples` ticks of the codec's RTP clock. Silently dropped while
     /// the session is not up or the direction does not allow it.
     pub fn send_audio(&mut self, now: Instant, session: SessionId, payload: &[u8], samples: u32) {
-        if let Some(known) = self.sessions.get_mut(&session) {
-            known.session.send_audio(now, payload, samples);
+        if let Some(known) = self.touch(session) {
+            known.send_audio(now, payload, samples);
             self.drain(now);
         }
     }
@@ -151,8 +152,8 @@ impl MediaEngine {
 
     /// Queues digits as telephone-events (RFC 4733), 100 ms each with 70 ms between.
     pub fn send_digits(&mut self, now: Instant, session: SessionId, digits: &str) {
-        if let Some(known) = self.sessions.get_mut(&session) {
-            known.session.send_digits(digits);
+        if let Some(known) = self.touch(session) {
+            known.send_digits(digits);
             self.drain(now);
         }
     }
@@ -195,17 +196,17 @@ impl MediaEngine {
         if self.relays.owns(leg) {
             self.relays.receive(now, leg, from, bytes);
         } else if let Some((session, local)) = self.hosts.receive(leg, bytes)
-            && let Some(known) = self.sessions.get_mut(&session)
-            && known.session.fence.passes_direct()
+            && let Some(known) = self.touch(session)
+            && known.fence.passes_direct()
         {
-            known.session.receive(now, local, from, bytes);
+            known.receive(now, local, from, bytes);
         }
         self.drain(now);
     }
 
     /// The next thing to do; drain until `None` after every input.
     pub fn poll(&mut self) -> Option<EngineOutput> {
-        self.out.pop_front()
+        self.out.poll()
     }
 
     /// When [`tick`](Self::tick) is due.
@@ -215,6 +216,13 @@ impl MediaEngine {
 
     pub fn tick(&mut self, now: Instant) {
         self.drain(now);
+    }
+
+    /// The session, marked for the next drain.
+    fn touch(&mut self, session: SessionId) -> Option<&mut Session> {
+        let known = self.sessions.get_mut(&session)?;
+        known.touched = true;
+        Some(&mut known.session)
     }
 
     fn check_start(&self, session: SessionId, config: &SessionConfig) -> Result<(), MediaError> {
@@ -234,7 +242,17 @@ impl MediaEngine {
     fn start(&mut self, now: Instant, session: Session) {
         let id = session.id;
         let config = session.config.clone();
-        self.sessions.insert(id, Entry { session, gathering: false, gather_until: now + GATHER_LIMIT, moved_to: None });
+        self.sessions.insert(
+            id,
+            Entry {
+                session,
+                gathering: false,
+                gather_until: now + GATHER_LIMIT,
+                touched: true,
+                deadline: None,
+                moved_to: None,
+            },
+        );
         // The description first: the far end can start to work while our sockets open.
         self.drain(now);
         self.gather_hosts(now, id);
@@ -270,10 +288,7 @@ impl MediaEngine {
             // The one that was ready went to a session, which is up by now and needs no bandwidth for it.
             self.relays.prepare(now, config, &mut self.ids, &mut self.out);
         }
-        let sessions = self.sessions.values_mut().filter_map(|known| {
-            let gathering = (!known.session.candidates_ended()).then_some(known.gather_until);
-            known.session.deadline(now).into_iter().chain(gathering).min()
-        });
+        let sessions = self.sessions.values().filter_map(|known| known.deadline);
         let next = sessions.chain(self.relays.deadline()).chain(self.hosts.deadline()).min();
         // Whatever an engine asks for, the rounds above have done all that is possible now.
         self.deadline = next.map(|next| next.max(now + Duration::from_millis(1)));
@@ -286,13 +301,13 @@ impl MediaEngine {
             busy = true;
             match event {
                 HostEvent::Candidate { session, candidate } => {
-                    if let Some(known) = self.sessions.get_mut(&session) {
-                        known.session.add_local_candidate(candidate);
+                    if let Some(known) = self.touch(session) {
+                        known.add_local_candidate(candidate);
                     }
                 }
                 HostEvent::Gone { session, local } => {
-                    if let Some(known) = self.sessions.get_mut(&session) {
-                        known.session.forget_local_candidates(local);
+                    if let Some(known) = self.touch(session) {
+                        known.forget_local_candidates(local);
                     }
                 }
             }
@@ -301,30 +316,35 @@ impl MediaEngine {
             busy = true;
             match event {
                 RelayEvent::Found { session, relayed, transport, order } => {
-                    if let Some(known) = self.sessions.get_mut(&session) {
-                        known.session.add_local_candidate(gather::relay(order, relayed, transport));
+                    if let Some(known) = self.touch(session) {
+                        known.add_local_candidate(gather::relay(order, relayed, transport));
                     }
                 }
                 RelayEvent::Data { session, relayed, from, bytes } => {
-                    if let Some(known) = self.sessions.get_mut(&session) {
-                        known.session.receive(now, relayed, from, &bytes);
+                    if let Some(known) = self.touch(session) {
+                        known.receive(now, relayed, from, &bytes);
                     }
                 }
                 RelayEvent::Lost { session, relayed } => {
-                    if let Some(known) = self.sessions.get_mut(&session) {
-                        known.session.forget_local_candidates(relayed);
+                    if let Some(known) = self.touch(session) {
+                        known.forget_local_candidates(relayed);
                     }
                 }
                 RelayEvent::Failed { session, error } => {
-                    let fatal = |known: &Entry| known.session.fence.up() && !known.session.is_up();
-                    if self.sessions.get(&session).is_some_and(fatal) {
-                        self.end(now, session);
-                        self.out.push_back(EngineOutput::Event(MediaEvent::Failed { session, error }));
+                    let Some(known) = self.sessions.get(&session) else { continue };
+                    match (known.session.fence.up(), known.session.is_up()) {
+                        (true, false) => {
+                            self.end(now, session);
+                            self.out.push(EngineOutput::Event(MediaEvent::Failed { session, error }));
+                        }
+                        // It has what it needs; no use in knocking every minute.
+                        (false, true) => self.relays.rest(now, session),
+                        _ => {}
                     }
                 }
                 RelayEvent::Blocked { session } => {
-                    if let Some(known) = self.sessions.get_mut(&session) {
-                        known.session.fence.block();
+                    if let Some(known) = self.touch(session) {
+                        known.fence.block();
                     }
                 }
             }
@@ -336,6 +356,10 @@ impl MediaEngine {
         let mut busy = false;
         let mut failed = Vec::new();
         for (id, known) in &mut self.sessions {
+            if !known.touched && known.deadline.is_none_or(|due| due > now) {
+                continue;
+            }
+            known.touched = false;
             busy |= known.session.drain(now);
             self.relays.permit(now, *id, known.session.peers());
             while let Some(transmit) = known.session.poll_transmit(now) {
@@ -345,8 +369,7 @@ impl MediaEngine {
             while let Some(event) = known.session.poll_event() {
                 busy = true;
                 match event {
-                    SessionEvent::Output(EngineOutput::Audio { .. }) if self.out.len() >= MAX_OUTPUTS => {}
-                    SessionEvent::Output(output) => self.out.push_back(output),
+                    SessionEvent::Output(output) => self.out.push(output),
                     SessionEvent::Up { pair, ice, dtls, security, codec } => {
                         if let Some(pair) = pair.filter(|pair| pair.relayed) {
                             self.relays.bind(now, *id, pair.remote);
@@ -354,7 +377,7 @@ impl MediaEngine {
                         let times = (ice, dtls);
                         let facts = facts(&known.session, &self.hosts, &self.relays, pair, times, security, codec);
                         let facts = Box::new(facts);
-                        self.out.push_back(EngineOutput::Event(MediaEvent::Up { session: *id, facts }));
+                        self.out.push(EngineOutput::Event(MediaEvent::Up { session: *id, facts }));
                     }
                     SessionEvent::Quiet => self.relays.probe(now, *id),
                     SessionEvent::Failed(error) => failed.push((*id, error)),
@@ -366,10 +389,14 @@ impl MediaEngine {
                 known.session.end_candidates();
                 busy = true;
             }
+            // Whatever it says now, another round sees to it.
+            known.touched = busy;
+            let gathering = (!known.session.candidates_ended()).then_some(known.gather_until);
+            known.deadline = known.session.deadline(now).into_iter().chain(gathering).min();
         }
         for (id, error) in failed {
             self.end(now, id);
-            self.out.push_back(EngineOutput::Event(MediaEvent::Failed { session: id, error }));
+            self.out.push(EngineOutput::Event(MediaEvent::Failed { session: id, error }));
         }
         busy
     }
@@ -395,7 +422,7 @@ fn route(
     transmit: PeerTransmit,
     hosts: &Hosts,
     relays: &mut Relays,
-    out: &mut VecDeque<EngineOutput>,
+    out: &mut Outputs,
 ) {
     let PeerTransmit { from, to, bytes } = transmit;
     if relays.send(now, id, from, to, &bytes) {
@@ -421,9 +448,7 @@ fn route(
         known.moved_to = Some(local);
         known.session.moved(now, local, false);
     }
-    if out.len() < MAX_OUTPUTS {
-        out.push_back(EngineOutput::Transmit { leg, to, bytes });
-    }
+    out.push(EngineOutput::Transmit { leg, to, bytes });
 }
 
 fn unknown_session() -> MediaError {

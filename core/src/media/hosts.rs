@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::gather;
+use super::outputs::Outputs;
 use super::rtp::random_u32;
 use super::types::{EngineOutput, IceServer, LegAddresses, LegKind, SessionConfig, TurnTransport};
 use crate::ids::{IdSource, LegId, SessionId};
@@ -67,7 +68,7 @@ impl Hosts {
         config: &SessionConfig,
         addresses: &[IpAddr],
         ids: &mut IdSource,
-        out: &mut VecDeque<EngineOutput>,
+        out: &mut Outputs,
     ) {
         let stranded = self.legs.iter().filter(|(_, leg)| {
             leg.session == session && matches!(leg.used, Use::Host { bind, .. } if !addresses.contains(&bind))
@@ -75,7 +76,7 @@ impl Hosts {
         let stranded: Vec<LegId> = stranded.map(|(leg, _)| *leg).collect();
         for leg in stranded {
             self.failed(leg);
-            out.push_back(EngineOutput::CloseLeg { leg });
+            out.push(EngineOutput::CloseLeg { leg });
         }
         for (order, address) in addresses.iter().enumerate() {
             let has =
@@ -87,7 +88,7 @@ impl Hosts {
             let used = Use::Host { order: order as u16, bind: *address };
             self.legs.insert(leg, Leg { session, used, addresses: None });
             let kind = LegKind::Host { bind: *address };
-            out.push_back(EngineOutput::OpenLeg { leg, kind, dscp: config.dscp, fence: false });
+            out.push(EngineOutput::OpenLeg { leg, kind, dscp: config.dscp, fence: false });
         }
         if self.servers.contains_key(&session) {
             return;
@@ -114,7 +115,7 @@ impl Hosts {
             let leg = LegId(ids.next());
             self.legs.insert(leg, Leg { session, used: Use::Resolver, addresses: None });
             let kind = LegKind::Turn { host: host.clone(), port, transport: TurnTransport::Udp };
-            out.push_back(EngineOutput::OpenLeg { leg, kind, dscp: config.dscp, fence: false });
+            out.push(EngineOutput::OpenLeg { leg, kind, dscp: config.dscp, fence: false });
         }
     }
 
@@ -144,7 +145,7 @@ impl Hosts {
         self.questions.push(Question { leg, server, transaction, asked: 0, next: now });
     }
 
-    pub fn opened(&mut self, now: Instant, id: LegId, addresses: LegAddresses, out: &mut VecDeque<EngineOutput>) {
+    pub fn opened(&mut self, now: Instant, id: LegId, addresses: LegAddresses, out: &mut Outputs) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let session = leg.session;
         match leg.used {
@@ -158,7 +159,7 @@ impl Hosts {
             }
             Use::Resolver => {
                 self.legs.remove(&id);
-                out.push_back(EngineOutput::CloseLeg { leg: id });
+                out.push(EngineOutput::CloseLeg { leg: id });
                 if let Some(server) = addresses.server {
                     self.add_server(now, session, server);
                 }
@@ -197,7 +198,7 @@ impl Hosts {
     }
 
     /// Asks what is due; `true`: something was done.
-    pub fn drain(&mut self, now: Instant, out: &mut VecDeque<EngineOutput>) -> bool {
+    pub fn drain(&mut self, now: Instant, out: &mut Outputs) -> bool {
         let mut busy = false;
         self.questions.retain_mut(|question| {
             if now < question.next {
@@ -210,7 +211,7 @@ impl Hosts {
             question.next = now + REPEAT * 2_u32.pow(question.asked);
             question.asked += 1;
             let bytes = gather::binding_request(question.transaction);
-            out.push_back(EngineOutput::Transmit { leg: question.leg, to: question.server, bytes });
+            out.push(EngineOutput::Transmit { leg: question.leg, to: question.server, bytes });
             true
         });
         busy
@@ -248,14 +249,14 @@ impl Hosts {
         exact.or_else(|| open.next())?.dscp
     }
 
-    pub fn drop_session(&mut self, session: SessionId, out: &mut VecDeque<EngineOutput>) {
+    pub fn drop_session(&mut self, session: SessionId, out: &mut Outputs) {
         self.servers.remove(&session);
         let legs = self.legs.iter().filter(|(_, leg)| leg.session == session);
         let legs: Vec<LegId> = legs.map(|(leg, _)| *leg).collect();
         for leg in legs {
             self.legs.remove(&leg);
             self.questions.retain(|question| question.leg != leg);
-            out.push_back(EngineOutput::CloseLeg { leg });
+            out.push(EngineOutput::CloseLeg { leg });
         }
     }
 

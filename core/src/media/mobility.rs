@@ -14,8 +14,9 @@ use super::webrtc::SelectedPair;
 
 /// Silence of a talking far end after which it may have moved: fifteen packets.
 const SILENT_WHEN_TALKING: Duration = Duration::from_millis(300);
-/// The same between calls, when only consent checks come, one each 2 s.
-const SILENT_WHEN_IDLE: Duration = Duration::from_secs(3);
+/// The same between calls, when only consent checks come, one each 2 s; before the far end counts as
+/// interrupted.
+const SILENT_WHEN_IDLE: Duration = Duration::from_millis(4_500);
 /// Silence of a talking far end after which our own relay is checked.
 const QUIET: Duration = Duration::from_secs(1);
 /// Packets without a gap that count as talking.

@@ -14,6 +14,7 @@ mod fuzz;
 mod gather;
 mod hosts;
 mod mobility;
+mod outputs;
 mod relays;
 mod rtp;
 mod session;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::outputs::Outputs;
 use super::turn::{Allocation, AllocationEvent};
 use super::types::{
     EngineOutput, IceServer, LegAddresses, LegError, LegKind, MediaError, RelayInUse, RelayPolicy, SessionConfig,
@@ -30,6 +31,8 @@ const MAX_MISMATCHES: u8 = 3;
 const LINGER: Duration = Duration::from_secs(2);
 /// A search that failed, or an allocation that broke, is followed by another after this long, doubled each time.
 const RETRY: Duration = Duration::from_secs(2);
+/// Between searches of a session that has a direct path.
+const REST: Duration = Duration::from_mins(30);
 const MAX_RETRY: Duration = Duration::from_mins(1);
 
 /// Whom an allocation is for.
@@ -158,13 +161,7 @@ pub(super) struct Relays {
 
 impl Relays {
     /// Keeps one allocation ready for the next session with these servers.
-    pub fn prepare(
-        &mut self,
-        now: Instant,
-        config: &SessionConfig,
-        ids: &mut IdSource,
-        out: &mut VecDeque<EngineOutput>,
-    ) {
+    pub fn prepare(&mut self, now: Instant, config: &SessionConfig, ids: &mut IdSource, out: &mut Outputs) {
         let servers = Server::all(config);
         if let Some(search) = self.searches.get(&Owner::Standby) {
             if Server::all(&search.config) == servers && search.config.dscp == config.dscp {
@@ -188,7 +185,7 @@ impl Relays {
         session: SessionId,
         config: &SessionConfig,
         ids: &mut IdSource,
-        out: &mut VecDeque<EngineOutput>,
+        out: &mut Outputs,
     ) {
         let servers = Server::all(config);
         if servers.is_empty() {
@@ -216,14 +213,7 @@ impl Relays {
         self.searches.insert(Owner::Session(session), search);
     }
 
-    fn search(
-        &mut self,
-        now: Instant,
-        owner: Owner,
-        config: &SessionConfig,
-        ids: &mut IdSource,
-        out: &mut VecDeque<EngineOutput>,
-    ) {
+    fn search(&mut self, now: Instant, owner: Owner, config: &SessionConfig, ids: &mut IdSource, out: &mut Outputs) {
         let known = self.searches.remove(&owner);
         let (pause, found, peers) =
             known.map_or((RETRY, 0, Vec::new()), |known| (known.pause, known.found, known.peers));
@@ -242,7 +232,7 @@ impl Relays {
                 mismatches: 0,
                 leaves: None,
             };
-            out.push_back(EngineOutput::OpenLeg { leg, kind, dscp: slot.dscp, fence: slot.fence });
+            out.push(EngineOutput::OpenLeg { leg, kind, dscp: slot.dscp, fence: slot.fence });
             self.slots.insert(leg, slot);
         }
         let search = Search {
@@ -260,7 +250,7 @@ impl Relays {
     }
 
     /// Gives back all that an owner has.
-    pub fn drop_owner(&mut self, now: Instant, owner: Owner, out: &mut VecDeque<EngineOutput>) {
+    pub fn drop_owner(&mut self, now: Instant, owner: Owner, out: &mut Outputs) {
         self.searches.remove(&owner);
         let legs: Vec<LegId> = self.slots.iter().filter(|(_, slot)| slot.owner == owner).map(|(leg, _)| *leg).collect();
         for leg in legs {
@@ -268,7 +258,7 @@ impl Relays {
         }
     }
 
-    fn drop_slot(&mut self, now: Instant, leg: LegId, out: &mut VecDeque<EngineOutput>) {
+    fn drop_slot(&mut self, now: Instant, leg: LegId, out: &mut Outputs) {
         let Some(mut slot) = self.slots.remove(&leg) else { return };
         let answers = slot.allocation.as_ref().is_some_and(|allocation| allocation.round_trip().is_some());
         let under_way = slot.ready.is_none() && answers;
@@ -282,7 +272,7 @@ impl Relays {
             allocation.release(now);
         }
         slot.flush(leg, out);
-        out.push_back(EngineOutput::CloseLeg { leg });
+        out.push(EngineOutput::CloseLeg { leg });
     }
 
     pub fn owns(&self, leg: LegId) -> bool {
@@ -396,6 +386,13 @@ impl Relays {
         }
     }
 
+    /// The session does well without a relay: the next search can wait until the network changes.
+    pub fn rest(&mut self, now: Instant, session: SessionId) {
+        if let Some(search) = self.searches.get_mut(&Owner::Session(session)) {
+            search.retry = Some(now + REST);
+        }
+    }
+
     /// Checks that the relay of this session still lives.
     pub fn probe(&mut self, now: Instant, session: SessionId) {
         let leg = self.searches.get(&Owner::Session(session)).and_then(|search| search.chosen);
@@ -421,7 +418,10 @@ impl Relays {
     }
 
     /// The local addresses of the computer changed: relays reached from one that is gone are gone too.
-    pub fn addresses_changed(&mut self, now: Instant, addresses: &[IpAddr], out: &mut VecDeque<EngineOutput>) {
+    pub fn addresses_changed(&mut self, now: Instant, addresses: &[IpAddr], out: &mut Outputs) {
+        for search in self.searches.values_mut() {
+            search.retry = search.retry.map(|retry| retry.min(now));
+        }
         let stranded: Vec<LegId> = self
             .slots
             .iter()
@@ -437,13 +437,13 @@ impl Relays {
             let error = self.slots.get(&leg).map(|slot| slot.server.silent());
             if let Some(error) = error {
                 self.give_up(now, leg, error);
-                out.push_back(EngineOutput::CloseLeg { leg });
+                out.push(EngineOutput::CloseLeg { leg });
             }
         }
     }
 
     /// Runs what is due; `true`: something happened.
-    pub fn drain(&mut self, now: Instant, ids: &mut IdSource, out: &mut VecDeque<EngineOutput>) -> bool {
+    pub fn drain(&mut self, now: Instant, ids: &mut IdSource, out: &mut Outputs) -> bool {
         let mut busy = false;
         let legs: Vec<LegId> = self.slots.keys().copied().collect();
         for leg in legs {
@@ -456,7 +456,7 @@ impl Relays {
         busy
     }
 
-    fn drain_slot(&mut self, now: Instant, leg: LegId, ids: &mut IdSource, out: &mut VecDeque<EngineOutput>) -> bool {
+    fn drain_slot(&mut self, now: Instant, leg: LegId, ids: &mut IdSource, out: &mut Outputs) -> bool {
         let Some(slot) = self.slots.get_mut(&leg) else { return false };
         let Some(allocation) = &mut slot.allocation else { return false };
         if allocation.deadline().is_some_and(|due| due <= now) {
@@ -498,25 +498,25 @@ impl Relays {
             } else {
                 self.give_up(now, leg, error);
             }
-            out.push_back(EngineOutput::CloseLeg { leg });
+            out.push(EngineOutput::CloseLeg { leg });
         }
         busy
     }
 
     /// The server has an allocation for this socket already: the answer that said so was lost. Another socket is
     /// the way out (RFC 8656 §7.4).
-    fn try_again(&mut self, leg: LegId, ids: &mut IdSource, out: &mut VecDeque<EngineOutput>) {
+    fn try_again(&mut self, leg: LegId, ids: &mut IdSource, out: &mut Outputs) {
         let Some(slot) = self.slots.remove(&leg) else { return };
         let slot = Slot { addresses: None, allocation: None, mismatches: slot.mismatches + 1, ..slot };
         let Server { host, port, transport, .. } = slot.server.clone();
         let leg = LegId(ids.next());
         let kind = LegKind::Turn { host, port, transport };
-        out.push_back(EngineOutput::OpenLeg { leg, kind, dscp: slot.dscp, fence: slot.fence });
+        out.push(EngineOutput::OpenLeg { leg, kind, dscp: slot.dscp, fence: slot.fence });
         self.slots.insert(leg, slot);
     }
 
     /// Chooses among the attempts of one owner.
-    fn settle(&mut self, now: Instant, owner: Owner, ids: &mut IdSource, out: &mut VecDeque<EngineOutput>) -> bool {
+    fn settle(&mut self, now: Instant, owner: Owner, ids: &mut IdSource, out: &mut Outputs) -> bool {
         let Some(search) = self.searches.get_mut(&owner) else { return false };
         if search.chosen.is_some() {
             return false;
@@ -600,14 +600,14 @@ impl Relays {
 }
 
 impl Slot {
-    fn flush(&mut self, leg: LegId, out: &mut VecDeque<EngineOutput>) -> bool {
+    fn flush(&mut self, leg: LegId, out: &mut Outputs) -> bool {
         let (Some(allocation), Some(to)) = (&mut self.allocation, self.addresses.and_then(|known| known.server)) else {
             return false;
         };
         let mut busy = false;
         while let Some(bytes) = allocation.poll_transmit() {
             busy = true;
-            out.push_back(EngineOutput::Transmit { leg, to, bytes });
+            out.push(EngineOutput::Transmit { leg, to, bytes });
         }
         busy
     }
