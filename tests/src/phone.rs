@@ -134,10 +134,19 @@ impl TestPhone {
     /// Dials and waits until the first packet is heard.
     #[track_caller]
     pub fn call(&mut self, to: &str) -> CallId {
+        while self.collect(Duration::ZERO) {}
+        // What happened to earlier calls is not about this one.
+        self.read = self.events.len();
         self.send(Command::Dial { to: to.into() });
-        let event = self.wait("media", |event| matches!(event, Event::Media { .. } | Event::Ended { .. }));
-        match event {
-            Event::Media { call } => call,
+        let Event::Dialling { call } = self.wait("dialling", |event| matches!(event, Event::Dialling { .. })) else {
+            unreachable!("only this event fits")
+        };
+        let fits = |event: &Event| match event {
+            Event::Media { call: of } | Event::Ended { call: of, .. } => *of == call,
+            _ => false,
+        };
+        match self.wait("media", fits) {
+            Event::Media { .. } => call,
             other => panic!("the call to {to} ended: {other:?}; {}", self.story()),
         }
     }

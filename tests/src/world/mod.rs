@@ -304,9 +304,18 @@ impl World {
     /// Dials and waits for the first packet.
     #[track_caller]
     pub fn call(&mut self, who: Who, to: &str) -> CallId {
+        // What happened to earlier calls is not about this one.
+        self.read[who] = self.phones[who].events.len();
         self.command(who, Command::Dial { to: to.into() });
-        match self.wait(who, "media", |event| matches!(event, Event::Media { .. } | Event::Ended { .. })) {
-            Event::Media { call } => call,
+        let Event::Dialling { call } = self.wait(who, "dialling", |e| matches!(e, Event::Dialling { .. })) else {
+            unreachable!("only this event fits")
+        };
+        let fits = |event: &Event| match event {
+            Event::Media { call: of } | Event::Ended { call: of, .. } => *of == call,
+            _ => false,
+        };
+        match self.wait(who, "media", fits) {
+            Event::Media { .. } => call,
             other => panic!("the call to {to} ended: {other:?}\n{}", self.story(who)),
         }
     }

@@ -51,7 +51,7 @@ fn speech_sent_to_the_echo_is_heard_as_the_same_speech() {
     // The first sound may be gone before the far end listens: where it begins is not given.
     let heard_from = signal::after_onset(&heard, -50.0);
     let likeness = signal::likeness(signal::between(&sent, SECOND, 7 * SECOND), heard_from, 2 * SECOND);
-    assert!(likeness.found > 0.8 && likeness.waveform > 0.7, "{likeness:?}");
+    assert!(likeness.found > 0.8 && likeness.waveform > 0.6, "{likeness:?}");
     let (before, after) = (signal::level_dbfs(&sent), signal::level_dbfs(heard_from));
     assert!((before - after).abs() < 6.0, "sent at {before:.1} dBFS, heard at {after:.1} dBFS");
 }
