@@ -1,6 +1,7 @@
 //! The window of a running phone: `logic` drains events, `ui` draws; nothing more.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -78,7 +79,7 @@ pub trait Link {
     fn levels(&self) -> Levels;
 }
 
-impl Link for Arc<PhoneHandle> {
+impl Link for Rc<PhoneHandle> {
     fn send(&self, command: Command) -> bool {
         PhoneHandle::send(self, command)
     }
@@ -104,8 +105,8 @@ pub fn run_window(options: WindowOptions) -> anyhow::Result<()> {
     if let Some(theme) = theme {
         preferences.theme = theme;
     }
-    let handle = Arc::new(handle);
-    let link = Arc::clone(&handle);
+    let handle = Rc::new(handle);
+    let link = Rc::clone(&handle);
     let result = eframe::run_native(
         text::PRODUCT,
         native_options(),
@@ -124,7 +125,7 @@ pub fn run_window(options: WindowOptions) -> anyhow::Result<()> {
         }),
     );
     // The window has dropped its share by now; a session that nobody ends would block the next call.
-    if let Some(handle) = Arc::into_inner(handle) {
+    if let Some(handle) = Rc::into_inner(handle) {
         handle.shut_down(Duration::from_secs(3));
     }
     result.map_err(|error| anyhow::anyhow!("{error}")).context("the window could not be opened")

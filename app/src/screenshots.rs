@@ -118,7 +118,7 @@ impl Studio {
             self.frame += 1;
         } else {
             self.waited += 1;
-            if self.waited % 60 == 0 {
+            if self.waited.is_multiple_of(60) {
                 ui.ctx().send_viewport_cmd(ViewportCommand::InnerSize(wanted));
             }
         }

@@ -361,8 +361,8 @@ pub fn end_reason(reason: EndReason) -> Option<&'static str> {
 /// The sentence after a call that did not go as wished; `None` after a normal one.
 pub fn end_sentence(reason: EndReason, direction: CallDirection) -> Option<&'static str> {
     match (reason, direction) {
-        (EndReason::Hangup | EndReason::Transferred | EndReason::SignedOut, _) => None,
-        (EndReason::Declined | EndReason::Cancelled, CallDirection::In) => None,
+        (EndReason::Hangup | EndReason::Transferred | EndReason::SignedOut, _)
+        | (EndReason::Declined | EndReason::Cancelled, CallDirection::In) => None,
         (EndReason::Declined, CallDirection::Out) => Some("They declined the call."),
         (EndReason::Cancelled, CallDirection::Out) => Some("The call was cancelled."),
         (EndReason::Busy, _) => Some("They are in another call. Try again later."),

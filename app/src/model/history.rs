@@ -64,7 +64,7 @@ impl History {
     /// The mean of the last seconds.
     pub fn recent(&self, call: CallId) -> Option<Quality> {
         let seconds = self.seconds(call);
-        (seconds.len() > 0).then(|| quality::mean(seconds.rev().take(VERDICT_SECONDS)))
+        (seconds.len() > 0).then(|| quality::mean(&seconds.rev().take(VERDICT_SECONDS)))
     }
 
     /// Newest first.

@@ -64,7 +64,7 @@ pub fn judge(quality: Option<&Quality>) -> Verdict {
 }
 
 /// The mean of several seconds, field by field; what was never measured stays `None`.
-pub fn mean<'a>(seconds: impl Iterator<Item = &'a Quality> + Clone) -> Quality {
+pub fn mean<'a>(seconds: &(impl Iterator<Item = &'a Quality> + Clone)) -> Quality {
     let over = |field: fn(&Quality) -> Option<f64>| {
         let (sum, count) =
             seconds.clone().filter_map(field).fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
@@ -119,7 +119,7 @@ mod tests {
             Quality::default(),
             Quality { mos: Some(3.0), loss: Some(0.1), ..Quality::default() },
         ];
-        let mean = mean(seconds.iter());
+        let mean = mean(&seconds.iter());
         assert_eq!((mean.mos, mean.loss, mean.rtt_ms), (Some(3.5), Some(0.1), None));
     }
 }

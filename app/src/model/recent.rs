@@ -39,18 +39,18 @@ pub fn redraw(snapshot: &Snapshot, now: Instant) -> Option<Duration> {
     snapshot
         .recent
         .iter()
-        .map(|call| Duration::from_secs(60).saturating_sub(Duration::from_secs(since(now, call.ended).as_secs() % 60)))
+        .map(|call| Duration::from_mins(1).saturating_sub(Duration::from_secs(since(now, call.ended).as_secs() % 60)))
         .min()
 }
 
 fn row(call: &RecentCall, now: Instant) -> Row {
     let answered = call.connected_s.is_some();
-    let kind = match (call.direction, answered, call.reason) {
-        (_, _, EndReason::AnsweredElsewhere | EndReason::Transferred) => Kind::Elsewhere,
-        (CallDirection::In, false, EndReason::Declined) => Kind::In,
-        (CallDirection::In, false, _) => Kind::Missed,
-        (CallDirection::In, true, _) => Kind::In,
-        (CallDirection::Out, ..) => Kind::Out,
+    let missed = !answered && call.reason != EndReason::Declined;
+    let kind = match (call.direction, call.reason) {
+        (_, EndReason::AnsweredElsewhere | EndReason::Transferred) => Kind::Elsewhere,
+        (CallDirection::In, _) if missed => Kind::Missed,
+        (CallDirection::In, _) => Kind::In,
+        (CallDirection::Out, _) => Kind::Out,
     };
     let mut parts: Vec<String> = call.queue.iter().cloned().collect();
     parts.extend(call.connected_s.map(text::span));

@@ -42,7 +42,7 @@ pub fn held_ui(ui: &mut Ui, rect: Rect, model: &Held, swap_with: Option<CallId>,
         paint::label(ui, below, Align::Min, &format!(" · {queue}"), Type::Small, colors.muted);
     }
     let touch = button.add(ui, button_rect);
-    touch.clicked.then(|| match swap_with {
+    touch.clicked.then_some(match swap_with {
         Some(hold) => Action::Swap { hold, resume: model.id },
         None => Action::Send(Command::Hold { call: model.id, held: false }),
     })
@@ -132,7 +132,7 @@ pub fn ui<'a>(
     } else if let Some(verdict) = &model.verdict
         && middle.height() >= 40.0
     {
-        quality_ui(ui, middle, verdict, seconds);
+        quality_ui(ui, middle, verdict, &seconds);
     }
     Drawn { action, tools: tools_anchor }
 }
@@ -301,7 +301,12 @@ fn calling_ui(ui: &Ui, rect: Rect, title: &str, detail: &str) {
     }
 }
 
-fn quality_ui<'a>(ui: &Ui, rect: Rect, verdict: &Verdict, seconds: impl ExactSizeIterator<Item = &'a Quality> + Clone) {
+fn quality_ui<'a>(
+    ui: &Ui,
+    rect: Rect,
+    verdict: &Verdict,
+    seconds: &(impl ExactSizeIterator<Item = &'a Quality> + Clone),
+) {
     let colors = palette(ui);
     let fill = verdict.state.map_or(colors.quiet, |state| tone(ui, state).tint);
     let ink = match verdict.state {
@@ -342,6 +347,9 @@ fn keypad_ui(ui: &Ui, rect: Rect, model: &Card, asked: &str) -> Option<Action> {
     button::keypad(ui, rest, model.keypad_refused).map(|digit| Action::SendDigit(model.id, digit))
 }
 
+/// Width of one digit with its tick.
+const DIGIT_STEP: f32 = 32.0;
+
 /// The digits of this call: a tick behind each one that went out.
 fn digits_ui(ui: &Ui, rect: Rect, sent: &str, asked: &str) {
     let colors = palette(ui);
@@ -356,18 +364,17 @@ fn digits_ui(ui: &Ui, rect: Rect, sent: &str, asked: &str) {
         .chain(asked.chars().skip(sent.chars().count()).map(|digit| (digit, false)))
         .collect();
     let note = paint::width(ui, text::SENT_BY_RTP, Type::Small);
-    const STEP: f32 = 32.0;
-    let room = ((rect.width() - note - 12.0) / STEP).floor().max(1.0) as usize;
+    let room = ((rect.width() - note - 12.0) / DIGIT_STEP).floor().max(1.0) as usize;
     let mut x = rect.left();
     for (digit, done) in all.iter().skip(total.saturating_sub(room)) {
-        let cell = Rect::from_min_size(pos2(x, rect.top()), vec2(STEP, rect.height()));
+        let cell = Rect::from_min_size(pos2(x, rect.top()), vec2(DIGIT_STEP, rect.height()));
         let ink = if *done { colors.text } else { colors.muted };
         let used = paint::glyphs(ui, cell, Align::Min, &digit.to_string(), Type::Label, ink);
         if *done {
             let tick = pos2(x + used + 9.0, rect.center().y);
             Icon::CHECK.paint(ui.painter(), tick, 12.0, IconWeight::Bold, colors.success.text);
         }
-        x += STEP;
+        x += DIGIT_STEP;
     }
     paint::label_node(ui, Rect::from_min_max(rect.min, pos2(x, rect.bottom())), &format!("Digits sent: {sent}"));
     if sent.chars().count() == total {

@@ -67,7 +67,7 @@ fn lane_ui(ui: &mut Ui, rect: Rect, lane: &Lane, needle: Needle) -> (Option<Acti
     let shown = paint::width(ui, &lane.device, Type::Body).min(room);
     // The press target is 32 high, higher than the line it stands in.
     let target = Rect::from_center_size(
-        pos2(line.left() + (shown + 18.0) / 2.0, line.center().y),
+        pos2(line.left() + 0.5 * (shown + 18.0), line.center().y),
         vec2(shown + 18.0 + 16.0, 32.0),
     );
     let touch = Control::new(("device", lane.role), &name).hint(&lane.detail).add(ui, target);

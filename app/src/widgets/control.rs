@@ -33,7 +33,7 @@ pub fn begin_frame(ctx: &Context) {
         let keys = [Key::Tab, Key::ArrowUp, Key::ArrowDown, Key::ArrowLeft, Key::ArrowRight, Key::F6];
         let alt = input.modifiers.alt || input.modifiers.command;
         (
-            keys.into_iter().any(|key| input.key_pressed(key)) || (alt && input.keys_down.len() > 0),
+            keys.into_iter().any(|key| input.key_pressed(key)) || (alt && !input.keys_down.is_empty()),
             input.pointer.any_pressed(),
         )
     });
@@ -62,7 +62,7 @@ pub fn show_focus(ctx: &Context) {
 /// The first control of the region after (or before) the one that has the focus.
 pub fn neighbour(ctx: &Context, backwards: bool) -> Option<Id> {
     const ORDER: [Region; 4] = [Region::Strip, Region::Content, Region::Sound, Region::Tabs];
-    let focused = ctx.memory(|memory| memory.focused());
+    let focused = ctx.memory(eframe::egui::Memory::focused);
     map(ctx, |map| {
         let here = focused
             .and_then(|focused| map.last.iter().find(|(id, _)| *id == focused))
@@ -176,6 +176,7 @@ impl<'a> Control<'a> {
 }
 
 /// What happened to a control in this frame.
+#[expect(clippy::struct_excessive_bools, reason = "four facts of one frame, in any combination")]
 pub struct Touch {
     pub clicked: bool,
     pub hovered: bool,

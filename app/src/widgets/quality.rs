@@ -24,7 +24,12 @@ pub const BARS: f32 = 19.0;
 const RANGE: (f64, f64) = (1.5, 4.6);
 
 /// Them to you, thick in `color`; you to them, thin. One point a second, newest right.
-pub fn sparkline<'a>(ui: &Ui, rect: Rect, seconds: impl ExactSizeIterator<Item = &'a Quality> + Clone, color: Color32) {
+pub fn sparkline<'a>(
+    ui: &Ui,
+    rect: Rect,
+    seconds: &(impl ExactSizeIterator<Item = &'a Quality> + Clone),
+    color: Color32,
+) {
     let colors = palette(ui);
     let base = Rect::from_min_size(pos2(rect.left(), rect.bottom() - 1.0), vec2(rect.width(), 1.0));
     ui.painter().rect_filled(base, 0.0, colors.track);

@@ -35,14 +35,14 @@ pub fn slider(ui: &Ui, rect: Rect, id: &str, name: &str, value: u8) -> Option<u8
             memory.set_focus_lock_filter(id, keys);
         });
         wanted += ui.input(|input| {
-            let presses = |key| input.num_presses(key) as i32;
+            let presses = |key| i32::try_from(input.num_presses(key)).unwrap_or(0);
             presses(Key::ArrowRight) + presses(Key::ArrowUp) - presses(Key::ArrowLeft) - presses(Key::ArrowDown)
                 + 10 * (presses(Key::PageUp) - presses(Key::PageDown))
                 + 100 * (presses(Key::End) - presses(Key::Home))
         });
     }
     wanted += ui.input(|input| {
-        let requests = |action| input.num_accesskit_action_requests(id, action) as i32;
+        let requests = |action| i32::try_from(input.num_accesskit_action_requests(id, action)).unwrap_or(0);
         requests(accesskit::Action::Increment) - requests(accesskit::Action::Decrement)
     });
     let set = ui.input(|input| {

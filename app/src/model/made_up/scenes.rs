@@ -17,7 +17,7 @@ use crate::panels::{Action, Page, Popup};
 use crate::theme::{ThemeChoice, size};
 
 /// Scenes play this long after the program's start, so that what happened before can be told.
-pub const HEAD_START: Duration = Duration::from_secs(4 * 3_600);
+pub const HEAD_START: Duration = Duration::from_hours(4);
 
 /// One picture.
 #[derive(Clone)]
@@ -72,7 +72,7 @@ impl Shot {
 
     pub fn history(&self, now: Instant) -> History {
         let mut history = History::default();
-        let minutes_ago = |minutes: u64| now - Duration::from_secs(60 * minutes);
+        let minutes_ago = |minutes: u64| before(now, 60 * minutes);
         history.note(minutes_ago(44), &Event::Registered { again: false });
         history.note(minutes_ago(12), &Event::Connected { call: CallId(7) });
         history.note(minutes_ago(9), &Event::Unregistered);
@@ -139,6 +139,11 @@ fn scenes() -> Vec<Shot> {
         silent(Shot::new("h-reconnecting", reconnecting)),
         silent(Shot::new("i-settings", ready)).press(Action::Go(Page::Settings)),
     ]
+}
+
+/// A moment in the past. The scenes play hours after the program's start, so there always is one.
+fn before(now: Instant, seconds: u64) -> Instant {
+    now.checked_sub(Duration::from_secs(seconds)).unwrap_or(now)
 }
 
 fn seconds(count: u64) -> Duration {
@@ -213,19 +218,19 @@ fn ready(now: Instant) -> Snapshot {
         account.organisation = "Contoso".into();
     }
     picture.persistent = PersistentView::Warm { until: Some(now + seconds(462)) };
-    let mut tom = recent("Tom Becker", "+1 202 555 0110", Some("Colleague"), now - seconds(60 * 25));
+    let mut tom = recent("Tom Becker", "+1 202 555 0110", Some("Colleague"), before(now, 60 * 25));
     tom.direction = CallDirection::Out;
     tom.connected_s = Some(63);
-    let mut missed = recent("", "+1 202 555 0164", Some("Sales"), now - seconds(60 * 43));
+    let mut missed = recent("", "+1 202 555 0164", Some("Sales"), before(now, 60 * 43));
     missed.connected_s = None;
     missed.reason = EndReason::Cancelled;
-    let mut elsewhere = recent("", "+44 7700 900377", Some("Billing"), now - seconds(60 * 74));
+    let mut elsewhere = recent("", "+44 7700 900377", Some("Billing"), before(now, 60 * 74));
     elsewhere.connected_s = None;
     elsewhere.reason = EndReason::AnsweredElsewhere;
-    let mut sales = recent("", "+44 20 7946 0958", Some("Sales"), now - seconds(60 * 57));
+    let mut sales = recent("", "+44 20 7946 0958", Some("Sales"), before(now, 60 * 57));
     sales.connected_s = Some(700);
     picture.recent = vec![
-        recent("Priya Shah", "+44 20 7946 0101", Some("Billing"), now - seconds(60 * 4)),
+        recent("Priya Shah", "+44 20 7946 0101", Some("Billing"), before(now, 60 * 4)),
         tom,
         missed,
         sales,
@@ -235,7 +240,7 @@ fn ready(now: Instant) -> Snapshot {
 }
 
 fn maria(now: Instant, state: CallState, lasted: u64) -> CallView {
-    let mut view = call(CALL.0, "Maria Lopez", state, now - seconds(lasted));
+    let mut view = call(CALL.0, "Maria Lopez", state, before(now, lasted));
     view.queue = Some("Billing".to_owned());
     view.far_hears = Some(true);
     view.quality = Some(good(0));
@@ -265,20 +270,20 @@ fn talking(now: Instant) -> Snapshot {
 }
 
 fn second_call(now: Instant) -> Snapshot {
-    let mut second = call(2, "Priya Shah", CallState::Alerting { gives_up: Some(now + seconds(9)) }, now - seconds(3));
+    let mut second = call(2, "Priya Shah", CallState::Alerting { gives_up: Some(now + seconds(9)) }, before(now, 3));
     second.queue = Some("Sales".to_owned());
     with_calls(now, vec![maria(now, CallState::Connected, 252), second])
 }
 
 fn with_held(now: Instant) -> Snapshot {
-    let mut other = call(2, "", CallState::Held { since: now - seconds(70) }, now - seconds(400));
+    let mut other = call(2, "", CallState::Held { since: before(now, 70) }, before(now, 400));
     other.peer_address = "+44 20 7946 0958".into();
     other.queue = Some("Sales".to_owned());
     with_calls(now, vec![other, maria(now, CallState::Connected, 252)])
 }
 
 fn calling(now: Instant) -> Snapshot {
-    let mut view = call(CALL.0, "Tom Becker", CallState::Ringing, now - seconds(4));
+    let mut view = call(CALL.0, "Tom Becker", CallState::Ringing, before(now, 4));
     view.direction = CallDirection::Out;
     view.peer_address = "+1 202 555 0110".into();
     with_calls(now, vec![view])
@@ -301,11 +306,11 @@ fn muted(now: Instant) -> Snapshot {
 }
 
 fn held(now: Instant) -> Snapshot {
-    with_calls(now, vec![maria(now, CallState::Held { since: now - seconds(70) }, 372)])
+    with_calls(now, vec![maria(now, CallState::Held { since: before(now, 70) }, 372)])
 }
 
 fn repairing(now: Instant) -> Snapshot {
-    with_calls(now, vec![maria(now, CallState::Recovering { since: now - seconds(3) }, 372)])
+    with_calls(now, vec![maria(now, CallState::Recovering { since: before(now, 3) }, 372)])
 }
 
 fn signed_out(_: Instant) -> Snapshot {
@@ -314,7 +319,7 @@ fn signed_out(_: Instant) -> Snapshot {
 
 fn signing_in(now: Instant) -> Snapshot {
     Snapshot {
-        standing: Standing::SigningIn { since: now - seconds(2), step: SignInStep::Identity },
+        standing: Standing::SigningIn { since: before(now, 2), step: SignInStep::Identity },
         ..Snapshot::default()
     }
 }
@@ -337,8 +342,8 @@ fn problem(now: Instant) -> Snapshot {
 
 fn reconnecting(now: Instant) -> Snapshot {
     let mut picture = ready(now);
-    picture.persistent = PersistentView::Recovering { since: now - seconds(12) };
-    picture.standing = Standing::Reconnecting { since: now - seconds(12), next_try: Some(now + seconds(4)) };
+    picture.persistent = PersistentView::Recovering { since: before(now, 12) };
+    picture.standing = Standing::Reconnecting { since: before(now, 12), next_try: Some(now + seconds(4)) };
     picture
 }
 

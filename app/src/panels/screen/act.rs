@@ -170,7 +170,7 @@ impl Screen {
             Action::Toggle(popup) if self.popup == Some(popup) => self.close(),
             Action::Toggle(popup) => {
                 self.open(popup, focused);
-                self.focus_next = self.first_focus(popup, scene);
+                self.focus_next = Self::first_focus(popup, scene);
             }
             Action::ClosePopup => self.close(),
             Action::SearchPhones(typed) => self.phone_search = typed,
@@ -202,7 +202,7 @@ impl Screen {
         orders.push(Order::Keep(self.preferences.clone()));
     }
 
-    pub(super) fn first_focus(&self, popup: Popup, scene: &Scene<'_>) -> Option<Id> {
+    fn first_focus(popup: Popup, scene: &Scene<'_>) -> Option<Id> {
         match popup {
             Popup::Phones => {
                 let model = model::phones::selector(scene.snapshot, scene.now);

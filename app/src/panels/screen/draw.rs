@@ -42,7 +42,7 @@ impl Screen {
             ui.painter().rect_filled(edge, 0.0, palette(ui).border_soft);
             rest.min.x += size::STROKE;
             let page = if self.page == Page::Calls { Page::Sound } else { self.page };
-            self.draw_page(ui, rest, page, scene, true, &Metrics::of(rest.width(), window.height()), actions);
+            self.draw_page(ui, rest, (page, true), scene, &Metrics::of(rest.width(), window.height()), actions);
             actions.extend(tabs::rail_ui(ui, rail, self.page));
             return;
         }
@@ -59,7 +59,7 @@ impl Screen {
         let tabs = show_tabs.then(|| paint::cut_bottom(&mut rest, metrics.tabs(), 0.0));
         match self.page {
             Page::Calls => self.draw_calls(ui, rest, scene, models, &metrics, actions),
-            page => self.draw_page(ui, rest, page, scene, ready, &metrics, actions),
+            page => self.draw_page(ui, rest, (page, ready), scene, &metrics, actions),
         }
         if let Some(tabs) = tabs {
             actions.extend(tabs::ui(ui, tabs, self.page, &metrics));
@@ -102,9 +102,8 @@ impl Screen {
         &mut self,
         ui: &mut Ui,
         mut rest: Rect,
-        page: Page,
+        (page, ready): (Page, bool),
         scene: &Scene<'_>,
-        ready: bool,
         metrics: &Metrics,
         actions: &mut Vec<Action>,
     ) {
@@ -140,7 +139,7 @@ impl Screen {
         let at_rest = calls.card.is_none() && calls.incoming.is_empty();
         if at_rest && scene.snapshot.account.is_none() {
             card::enter(ui);
-            self.draw_signed_out(ui, rest, scene, metrics, actions);
+            Self::draw_signed_out(ui, rest, scene, metrics, actions);
             return;
         }
         let bar_rect = (metrics.sound_bar() > 0.0).then(|| paint::cut_bottom(&mut rest, metrics.sound_bar(), 0.0));
@@ -160,14 +159,7 @@ impl Screen {
         }
     }
 
-    pub(super) fn draw_signed_out(
-        &mut self,
-        ui: &mut Ui,
-        rect: Rect,
-        scene: &Scene<'_>,
-        metrics: &Metrics,
-        actions: &mut Vec<Action>,
-    ) {
+    fn draw_signed_out(ui: &mut Ui, rect: Rect, scene: &Scene<'_>, metrics: &Metrics, actions: &mut Vec<Action>) {
         let mut rest = rect;
         if let Some(model) = model::strip::problem(scene.snapshot, scene.now) {
             rest.min.y += 12.0;

@@ -169,7 +169,7 @@ impl Screen {
         self.draw_popup(ui, window, scene, &models, &mut actions);
 
         let mut orders = Vec::new();
-        let focused = ctx.memory(|memory| memory.focused());
+        let focused = ctx.memory(eframe::egui::Memory::focused);
         for action in actions {
             self.apply(action, scene, focused, &mut orders);
         }
@@ -258,7 +258,7 @@ impl Screen {
             Some(Popup::Phones) => {
                 next = sooner(next, model::phones::selector(scene.snapshot, scene.now).persistent.redraw);
             }
-            Some(Popup::Why) => next = sooner(next, Some(Duration::from_secs(60))),
+            Some(Popup::Why) => next = sooner(next, Some(Duration::from_mins(1))),
             _ => {}
         }
         if self.page == Page::Calls && calls.card.is_none() {
