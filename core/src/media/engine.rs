@@ -440,10 +440,11 @@ fn route(
         relays.send(now, id, relayed, to, &bytes);
         return;
     }
+    // Without any leg there is no way for it, as when a relay is being replaced; that is no breach of the fence.
+    let Some((leg, local)) = exact.map(|leg| (leg, from)).or_else(|| hosts.any(id, to)) else { return };
     if !known.session.fence.passes_direct() {
         return;
     }
-    let Some((leg, local)) = exact.map(|leg| (leg, from)).or_else(|| hosts.any(id, to)) else { return };
     if local != from && known.moved_to != Some(local) {
         known.moved_to = Some(local);
         known.session.moved(now, local, false);

@@ -30,7 +30,7 @@ const MAX_MISMATCHES: u8 = 3;
 /// How long the answer to an unwanted request over UDP is awaited.
 const LINGER: Duration = Duration::from_secs(2);
 /// A search that failed, or an allocation that broke, is followed by another after this long, doubled each time.
-const RETRY: Duration = Duration::from_secs(2);
+const RETRY: Duration = Duration::from_millis(250);
 /// Between searches of a session that has a direct path.
 const REST: Duration = Duration::from_mins(30);
 const MAX_RETRY: Duration = Duration::from_mins(1);
