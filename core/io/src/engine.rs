@@ -17,7 +17,7 @@ use crate::mailbox::Mailbox;
 use crate::media_loop::{MediaLink, ToMedia};
 use crate::net::http::{HttpClient, host_of};
 use crate::net::tls::Trust;
-use crate::net::websocket::{self, TEXT_QUEUE, Target};
+use crate::net::websocket::{self, OPEN_LIMIT, TEXT_QUEUE, Target};
 use crate::store::{Settings, Store};
 use crate::watch::{self, NetworkWatch};
 
@@ -166,7 +166,9 @@ impl Engine {
         let mut told = false;
         while let Some(output) = self.phone.poll() {
             match output {
-                Output::OpenLink { link, url, subprotocol } => self.open_link(Target { link, url, subprotocol }),
+                Output::OpenLink { link, url, subprotocol } => {
+                    self.open_link(Target { link, url, subprotocol, limit: OPEN_LIMIT })
+                }
                 Output::CloseLink { link } => drop(self.links.remove(&link)),
                 Output::SendText { link, text } => self.send_text(link, text),
                 Output::Http(request) => self.request(request),

@@ -15,28 +15,22 @@ impl Cause {
     /// Looks through an error and all its sources for the one that says something.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let mut next = Some(error);
-        let mut io_words = None;
+        let mut last = error;
         while let Some(error) = next {
+            last = error;
             if let Some(tls) = error.downcast_ref::<rustls::Error>() {
                 return Self::of_tls(tls);
             }
-            if let Some(io) = error.downcast_ref::<io::Error>() {
-                // An `io::Error` hides what it wraps from `source()` and shows the wrapped one's source instead.
-                if let Some(inner) = io.get_ref() {
-                    if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
-                        return Self::of_tls(tls);
-                    }
-                    if inner.source().is_none() && io.kind() == io::ErrorKind::Other {
-                        io_words.get_or_insert_with(|| inner.to_string());
-                    }
-                }
-                if io.kind() != io::ErrorKind::Other {
-                    return Self::Unreachable(io_in_words(io));
-                }
-            }
-            next = error.source();
+            next = match error.downcast_ref::<io::Error>() {
+                // What an `io::Error` wraps is not its `source()`: that is already the wrapped one's.
+                Some(io) => match io.get_ref() {
+                    Some(inner) => Some(inner),
+                    None => return Self::Unreachable(io_in_words(io)),
+                },
+                None => error.source(),
+            };
         }
-        Self::Unreachable(io_words.unwrap_or_else(|| deepest(error).to_string()))
+        Self::Unreachable(last.to_string())
     }
 
     fn of_tls(error: &rustls::Error) -> Self {
@@ -46,13 +40,6 @@ impl Cause {
             other => Self::Unreachable(format!("no secure connection: {other}")),
         }
     }
-}
-
-fn deepest<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error
 }
 
 pub(crate) fn certificate_in_words(why: &rustls::CertificateError) -> String {
@@ -97,7 +84,7 @@ mod tests {
     #[test]
     fn a_bad_certificate_is_found_inside_an_io_error() {
         let tls = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        let error = io::Error::new(io::ErrorKind::InvalidData, tls);
+        let error = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, tls));
         assert_eq!(Cause::of(&error), Cause::Untrusted("its issuer is not known to this computer".to_owned()));
     }
 }

@@ -5,6 +5,8 @@ pub(crate) mod http;
 pub mod legs;
 mod resolve;
 mod tcp_stream;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 mod udp;
 pub(crate) mod websocket;

@@ -23,7 +23,7 @@ use super::tls::Trust;
 /// Longest message that is taken.
 const MESSAGE_LIMIT: usize = 256 * 1024;
 /// Name, TCP, TLS and upgrade together.
-const OPEN_LIMIT: Duration = Duration::from_secs(15);
+pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(15);
 /// One address of several, so that a dead one leaves time for the next.
 const ADDRESS_LIMIT: Duration = Duration::from_secs(5);
 /// For the server to answer our goodbye.
@@ -43,6 +43,8 @@ pub(crate) struct Target {
     pub(crate) link: LinkId,
     pub(crate) url: String,
     pub(crate) subprotocol: &'static str,
+    /// Usually [`OPEN_LIMIT`].
+    pub(crate) limit: Duration,
 }
 
 /// Runs the link until it ends, or until the sender of `texts` is dropped: then what is queued is still sent, and the
@@ -87,9 +89,9 @@ async fn open(target: &Target, trust: Trust) -> Result<Socket, LinkClosed> {
     let headers = request.headers_mut();
     headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(target.subprotocol));
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("Offhook/", env!("CARGO_PKG_VERSION"))));
-    match tokio::time::timeout(OPEN_LIMIT, connect(request, &host, trust)).await {
+    match tokio::time::timeout(target.limit, connect(request, &host, trust)).await {
         Ok(result) => result,
-        Err(_elapsed) => Err(unreachable(&host, &format!("it did not answer within {} s", OPEN_LIMIT.as_secs()))),
+        Err(_elapsed) => Err(unreachable(&host, &format!("it did not answer within {} s", target.limit.as_secs()))),
     }
 }
 
@@ -240,5 +242,187 @@ fn lost(error: Error) -> LinkClosed {
         Error::Io(error) => LinkClosed::Lost(io_in_words(&error)),
         Error::Capacity(_) | Error::Utf8(_) | Error::Protocol(_) | Error::AttackAttempt => LinkClosed::Garbage,
         other => LinkClosed::Lost(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::accept_hdr_async;
+    use tokio_tungstenite::tungstenite::handshake::server;
+
+    use super::*;
+    use crate::net::testing::{answer_once, closed_port, silent_port, tls_port};
+
+    type Server = WebSocketStream<TcpStream>;
+    const LINK: LinkId = LinkId(3);
+
+    /// Runs a link to `port` with whatever `server` does; gives the inputs. The link is closed after `after` inputs.
+    fn inputs(url: &str, server: impl Future<Output = ()> + Send + 'static, after: usize) -> Vec<Input> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let url = url.to_owned();
+        runtime.block_on(async move {
+            let serving = tokio::spawn(server);
+            let (texts, queue) = mpsc::channel(4);
+            let (sender, mut inputs) = mpsc::channel(4);
+            let target = Target { link: LINK, url, subprotocol: "xmpp", limit: Duration::from_secs(1) };
+            tokio::spawn(run(target, Trust::system(), queue, sender));
+            let mut texts = Some(texts);
+            let mut all = Vec::new();
+            while let Some(input) = inputs.recv().await {
+                if let (Input::LinkOpened { .. }, Some(texts)) = (&input, &texts) {
+                    // Some servers are gone by then.
+                    drop(texts.send("<open/>".into()).await);
+                }
+                all.push(input);
+                if all.len() == after {
+                    texts = None;
+                }
+            }
+            drop(texts);
+            serving.await.unwrap();
+            all
+        })
+    }
+
+    /// The same with a server that accepts the link and then does `what`.
+    fn accepted<F: Future<Output = ()> + Send>(
+        what: impl FnOnce(Server) -> F + Send + 'static,
+        after: usize,
+    ) -> Vec<Input> {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("ws://127.0.0.1:{}/stream", listener.local_addr().unwrap().port());
+        let server = async move {
+            let (stream, _) = TcpListener::from_std(listener).unwrap().accept().await.unwrap();
+            #[expect(clippy::result_large_err, reason = "the library's own type")]
+            let choose = |request: &server::Request, mut response: server::Response| {
+                let asked = request.headers().get(SEC_WEBSOCKET_PROTOCOL).unwrap().clone();
+                response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, asked);
+                Ok(response)
+            };
+            what(accept_hdr_async(stream, choose).await.unwrap()).await;
+        };
+        inputs(&url, server, after)
+    }
+
+    fn why(inputs: &[Input]) -> &LinkClosed {
+        match inputs.last() {
+            Some(Input::LinkClosed { link: LINK, why }) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refused_by(port: u16) -> LinkClosed {
+        why(&inputs(&format!("ws://127.0.0.1:{port}/"), async {}, 9)).clone()
+    }
+
+    fn unreachable(why: &str) -> LinkClosed {
+        LinkClosed::Unreachable { host: "127.0.0.1".to_owned(), why: why.to_owned() }
+    }
+
+    #[test]
+    fn texts_go_both_ways_and_closing_says_goodbye() {
+        let (told, heard) = std::sync::mpsc::channel();
+        let serve = |mut socket: Server| async move {
+            while let Some(Ok(message)) = socket.next().await {
+                if let Message::Text(text) = &message {
+                    socket.send(Message::text(format!("echo {text}"))).await.unwrap();
+                }
+                told.send(message).unwrap();
+            }
+        };
+        let inputs = accepted(serve, 2);
+        assert!(matches!(inputs[0], Input::LinkOpened { link: LINK }));
+        assert!(matches!(&inputs[1], Input::LinkReceived { link: LINK, text } if text == "echo <open/>"));
+        assert!(matches!(heard.recv().unwrap(), Message::Text(_)));
+        assert!(matches!(heard.recv().unwrap(), Message::Close(_)));
+    }
+
+    #[test]
+    fn a_binary_message_is_garbage() {
+        let serve = |mut socket: Server| async move {
+            socket.send(Message::binary(vec![1, 2, 3])).await.unwrap();
+            while let Some(Ok(_)) = socket.next().await {}
+        };
+        assert_eq!(*why(&accepted(serve, 9)), LinkClosed::Garbage);
+    }
+
+    #[test]
+    fn a_message_that_is_too_large_is_garbage() {
+        let serve = |mut socket: Server| async move {
+            // The link hangs up in the middle of it.
+            drop(socket.send(Message::text("x".repeat(MESSAGE_LIMIT + 1))).await);
+        };
+        assert_eq!(*why(&accepted(serve, 9)), LinkClosed::Garbage);
+    }
+
+    #[test]
+    fn a_server_that_closes_and_one_that_vanishes_are_told_apart() {
+        let polite = |mut socket: Server| async move { socket.close(None).await.unwrap() };
+        assert_eq!(*why(&accepted(polite, 9)), LinkClosed::ByServer);
+        let rude = |mut socket: Server| async move {
+            // Read first: closing with unread bytes would be a reset.
+            socket.next().await;
+            drop(socket);
+        };
+        assert_eq!(*why(&accepted(rude, 9)), LinkClosed::Lost("the server hung up".to_owned()));
+    }
+
+    #[test]
+    fn a_refused_upgrade_tells_status_and_pause() {
+        let busy = "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(refused_by(answer_once(busy.to_owned())), LinkClosed::Refused { code: 503, retry_after_s: Some(7) });
+        let plain = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+        assert_eq!(refused_by(answer_once(plain.to_owned())), LinkClosed::Refused { code: 200, retry_after_s: None });
+    }
+
+    #[test]
+    fn servers_of_another_kind_are_unreachable() {
+        assert_eq!(refused_by(answer_once("SSH-2.0-x\r\n\r\n".to_owned())), unreachable("it is no WebSocket server"));
+        assert_eq!(refused_by(closed_port()), unreachable("it refused the connection"));
+        let (_listener, port) = silent_port();
+        assert_eq!(refused_by(port), unreachable("it did not answer within 1 s"));
+    }
+
+    #[test]
+    fn a_server_without_our_subprotocol_is_unreachable() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("ws://127.0.0.1:{}/", listener.local_addr().unwrap().port());
+        let server = async move {
+            let (stream, _) = TcpListener::from_std(listener).unwrap().accept().await.unwrap();
+            let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+            while let Some(Ok(_)) = socket.next().await {}
+        };
+        assert_eq!(*why(&inputs(&url, server, 9)), unreachable("it does not speak our subprotocol"));
+    }
+
+    #[test]
+    fn an_unknown_certificate_is_not_trusted() {
+        let (_certificate, port) = tls_port();
+        let inputs = inputs(&format!("wss://localhost:{port}/"), async {}, 9);
+        assert!(matches!(why(&inputs), LinkClosed::Untrusted { host, .. } if host == "localhost"), "{inputs:?}");
+    }
+
+    #[test]
+    fn a_name_that_does_not_exist_is_unresolved() {
+        let inputs = inputs("wss://no-such-host.invalid/", async {}, 9);
+        assert_eq!(*why(&inputs), LinkClosed::Unresolved { host: "no-such-host.invalid".to_owned() });
+    }
+
+    #[test]
+    fn a_link_that_is_closed_while_it_opens_ends_at_once() {
+        let (_listener, port) = silent_port();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let (texts, queue) = mpsc::channel(4);
+            drop(texts);
+            let (sender, mut inputs) = mpsc::channel(4);
+            let url = format!("ws://127.0.0.1:{port}/");
+            let limit = Duration::from_hours(1);
+            run(Target { link: LINK, url, subprotocol: "xmpp", limit }, Trust::system(), queue, sender).await;
+            assert!(matches!(inputs.recv().await, Some(Input::LinkClosed { .. })));
+        });
     }
 }
