@@ -133,3 +133,40 @@ impl SessionAudio {
 fn millis(samples: u64) -> f64 {
     samples as f64 * 1e3 / f64::from(SAMPLE_RATE_HZ)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FRAME_SAMPLES;
+    use crate::measure::{sine, tone_in};
+
+    #[test]
+    fn what_one_session_sends_the_other_hears() {
+        let (mut here, mut there) =
+            (SessionAudio::new(Coding::Opus).unwrap(), SessionAudio::new(Coding::Opus).unwrap());
+        let start = crate::fuzz::epoch();
+        let mut heard = Vec::new();
+        let mut frame = Frame::SILENCE;
+        let (mut sequence, mut timestamp) = (0_u16, 0_u32);
+        assert!(!there.heard_anything());
+        for (n, chunk) in sine(600.0, -26.0, 48_000 * 3).chunks_exact(FRAME_SAMPLES).enumerate() {
+            let now = start + Duration::from_millis(10) * n as u32;
+            if let Some(payload) = here.push_capture(&Frame(chunk.try_into().unwrap())) {
+                there.insert(payload, sequence, timestamp, sequence == 0, 99, now);
+                sequence += 1;
+                timestamp += here.packet_ticks();
+            }
+            there.pull(now, &mut frame);
+            heard.extend_from_slice(&frame.0);
+        }
+        assert_eq!((sequence, here.packet_ticks()), (150, 960));
+        assert!(there.heard_anything());
+        let tone = tone_in(&heard[48_000..]).unwrap();
+        assert!((tone.hz - 600.0).abs() < 0.5 && (tone.dbfs + 26.0).abs() < 0.5, "{tone:?}");
+        assert!((here.stats().level_in_dbfs.unwrap() + 26.0).abs() < 0.2);
+        let stats = there.stats();
+        assert!((stats.level_out_dbfs.unwrap() + 26.0).abs() < 0.5, "{stats:?}");
+        assert!(stats.concealed_ms == 0.0 && (5.0..60.0).contains(&stats.buffer_ms), "{stats:?}");
+        assert_eq!((stats.late_packets, stats.lost_packets, stats.encode_failures), (0, 0, 0));
+    }
+}

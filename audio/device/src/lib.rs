@@ -3,12 +3,13 @@
 //! [`start`] gives a [`Sound`] whose calls never block. Behind it the sound thread opens devices, keeps to the user's
 //! choice or the system's default as devices come and go, and hands out rings. The callbacks only copy.
 
-mod callback;
+pub mod callback;
 mod catalog;
 mod host;
 mod sound_thread;
 mod stream;
 mod virtual_device;
+mod watch;
 pub mod wav;
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

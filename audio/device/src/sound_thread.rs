@@ -2,8 +2,8 @@
 //!
 //! Whoever asks never waits: requests go in and news come out through bounded channels. Opening a device may take
 //! seconds, so each opening has its own short-lived thread, and its result is checked against what is wanted by then.
-//! The service tells of no plugging and no change of default on every system (on PulseAudio an unplugged sink does not
-//! even end its stream), so the list is compared twice a second, and at once when the watcher saw something.
+//! Streams tell nothing of plugging and of new defaults on some systems (on PulseAudio an unplugged sink does not even
+//! end its stream), so the list is compared whenever the watcher saw something, and twice a second without a watcher.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,9 +21,14 @@ use crate::catalog::{self, Past, Step};
 use crate::host::{Listed, System};
 use crate::stream::{self, End};
 use crate::virtual_device::{self, VirtualDevice};
+use crate::watch::Watcher;
 
-/// How often the list is compared.
+/// How often the list is compared without a watcher.
 const LOOK: Duration = Duration::from_millis(500);
+/// How often with one: for what it cannot see, such as stalled streams.
+const LOOK_WATCHED: Duration = Duration::from_secs(2);
+/// One plugging makes several events; they are looked at together.
+const LOOKS_APART: Duration = Duration::from_millis(30);
 /// How often a service that is not there is asked for, and a device that failed is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 /// An open device without a callback for this long is opened anew.
@@ -114,6 +119,8 @@ pub struct SoundThread {
     news: SyncSender<SoundNews>,
     roles: BTreeMap<Role, RoleState>,
     system: Option<System>,
+    watcher: Option<Watcher>,
+    last_look: Instant,
     next_look: Instant,
     devices: Vec<Listed>,
     /// The list as it was last told.
@@ -142,6 +149,8 @@ impl SoundThread {
             news,
             roles,
             system: None,
+            watcher: None,
+            last_look: Instant::now(),
             next_look: Instant::now(),
             devices: Vec::new(),
             told: None,
@@ -175,7 +184,7 @@ impl SoundThread {
             }
             Message::Request(SoundRequest::Close { role }) => self.close(role),
             Message::Stop => self.finished = true,
-            Message::Look => self.look(),
+            Message::Look => self.next_look = self.next_look.min(self.last_look + LOOKS_APART),
             Message::Opened { role, generation, result } => self.opened(role, generation, result),
             Message::Released { role, generation } => {
                 if self.is_current(role, generation) {
@@ -366,7 +375,9 @@ impl SoundThread {
 
     /// Compares the list with the last one, and every open role with what it should be.
     fn look(&mut self) {
-        self.next_look = Instant::now() + LOOK;
+        self.last_look = Instant::now();
+        let watched = self.watcher.as_ref().is_some_and(Watcher::is_alive);
+        self.next_look = self.last_look + if watched { LOOK_WATCHED } else { LOOK };
         self.refresh();
         self.tell_devices();
         for role in [Role::Microphone, Role::Speaker, Role::Ringer] {
@@ -377,7 +388,10 @@ impl SoundThread {
     fn refresh(&mut self) {
         if self.system.is_none() {
             match System::connect() {
-                Ok(system) => self.system = Some(system),
+                Ok(system) => {
+                    self.system = Some(system);
+                    self.watcher = Watcher::start(&self.wake);
+                }
                 Err(_) => self.next_look = Instant::now() + RETRY,
             }
         }
@@ -386,6 +400,7 @@ impl SoundThread {
             Some(Err(error)) => {
                 tracing::warn!(%error, "the sound service is gone");
                 self.system = None;
+                self.watcher = None;
                 Vec::new()
             }
             None => Vec::new(),

@@ -114,7 +114,7 @@ fn a_tone_comes_through_the_microphone() {
                 heard.extend_from_slice(&frame.0);
             }
         });
-        eprintln!("captured {} samples, callbacks {:?}", heard.len(), reader.health());
+        eprintln!("captured {} samples, callbacks {:?}", heard.len(), reader.health(),);
         assert!(heard.len() > 48_000 * 2, "{}", heard.len());
         let tone = tone_in(&heard[heard.len() - 65_536..]).unwrap();
         assert!((tone.hz - 440.0).abs() < 1.0 && (tone.dbfs + 20.0).abs() < 0.5 && tone.purity > 0.98, "{tone:?}");
@@ -276,6 +276,9 @@ fn the_way_through_speaker_and_microphone_is_short() {
                 writer.write(&frame);
             }
         });
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+        let ticks: Vec<&str> = stat.split(' ').skip(13).take(2).collect();
+        eprintln!("CPU so far {ticks:?} (10 ms each)");
         // Both count samples of the same server from the same moment on, so positions compare.
         let offset = sent.len() as i64 - heard.len() as i64;
         let (sent, heard) = (chirps_in(&sent), chirps_in(&heard));

@@ -173,3 +173,138 @@ fn words(code: ErrorCode) -> &'static str {
         ErrorCode::InvalidState | ErrorCode::InternalError | ErrorCode::Unknown => "an internal error",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::level::rms_dbfs;
+    use crate::measure::{lag, sine, tone_in};
+
+    fn packets(sound: &[f32], encoder: &mut OpusEncoder) -> Vec<Vec<u8>> {
+        let mut payload = vec![0; super::super::MAX_PAYLOAD_BYTES];
+        sound
+            .chunks_exact(FRAME_SAMPLES)
+            .filter_map(|chunk| {
+                let length = encoder.push(&Frame(chunk.try_into().unwrap()), &mut payload).unwrap()?;
+                Some(payload[..length].to_vec())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_tone_keeps_its_frequency_and_level_at_about_32_kilobits() {
+        let sound = sine(997.0, -20.0, 48_000 * 3);
+        let packets = packets(&sound, &mut OpusEncoder::new().unwrap());
+        assert_eq!(packets.len(), 150);
+        let bits: usize = packets.iter().map(|packet| packet.len() * 8).sum();
+        assert!((60_000..120_000).contains(&bits), "{bits} bits in 3 s");
+        let mut decoder = OpusDecoder::new().unwrap();
+        let mut out = vec![0.0; MAX_PACKET_SAMPLES];
+        let mut heard = Vec::new();
+        for packet in &packets {
+            assert_eq!(decoder.samples_in(packet), Some(960));
+            assert_eq!(decoder.decode(packet, &mut out), Ok(960));
+            heard.extend_from_slice(&out[..960]);
+        }
+        let tone = tone_in(&heard[9600..]).unwrap();
+        assert!((tone.hz - 997.0).abs() < 0.5 && (tone.dbfs + 20.0).abs() < 0.5 && tone.purity > 0.97, "{tone:?}");
+    }
+
+    #[test]
+    fn the_codec_delays_by_its_look_ahead() {
+        let mut encoder = OpusEncoder::new().unwrap();
+        assert_eq!(encoder.lookahead(), 312);
+        let sound = crate::measure::chirp();
+        let mut long = vec![0.0; 9600];
+        long.extend_from_slice(&sound);
+        long.resize(28_800, 0.0);
+        let mut decoder = OpusDecoder::new().unwrap();
+        let mut out = vec![0.0; MAX_PACKET_SAMPLES];
+        let mut heard = Vec::new();
+        for packet in packets(&long, &mut encoder) {
+            decoder.decode(&packet, &mut out).unwrap();
+            heard.extend_from_slice(&out[..960]);
+        }
+        let found = lag(&sound, &heard).unwrap();
+        assert!(found.correlation > 0.8 && (9600 + 280..9600 + 350).contains(&found.samples), "{found:?}");
+    }
+
+    #[test]
+    fn redundancy_comes_with_reported_loss_and_recovers_the_packet_before() {
+        // Speech-like: SILK, which alone carries redundancy, is for voices.
+        let sound: Vec<f32> = (0..48_000 * 3)
+            .map(|n| {
+                let t = n as f32 / 48_000.0;
+                let voice: f32 = (1..12).map(|h| (std::f32::consts::TAU * 140.0 * h as f32 * t).sin() / h as f32).sum();
+                0.1 * voice * (0.6 + 0.4 * (20.0 * t).sin())
+            })
+            .collect();
+        let mut encoder = OpusEncoder::new().unwrap();
+        let decoder = OpusDecoder::new().unwrap();
+        let plain = packets(&sound, &mut encoder);
+        assert!(plain.iter().all(|packet| !decoder.carries_previous(packet)));
+        encoder.set_loss(0.05).unwrap();
+        let redundant = packets(&sound, &mut encoder);
+        let carrying = redundant.iter().filter(|packet| decoder.carries_previous(packet)).count();
+        assert!(carrying > 75, "{carrying} of 150");
+
+        let lost = (50..150).find(|n| decoder.carries_previous(&redundant[n + 1])).unwrap();
+        let play = |recover: bool| {
+            let mut decoder = OpusDecoder::new().unwrap();
+            let mut out = vec![0.0; MAX_PACKET_SAMPLES];
+            for packet in &redundant[..lost] {
+                decoder.decode(packet, &mut out).unwrap();
+            }
+            if recover {
+                decoder.recover(&redundant[lost + 1], &mut out[..960]).unwrap();
+            } else {
+                decoder.decode(&redundant[lost], &mut out).unwrap();
+            }
+            out[..960].to_vec()
+        };
+        let (true_sound, recovered) = (play(false), play(true));
+        assert!(lag(&true_sound, &recovered).unwrap().correlation > 0.9);
+    }
+
+    #[test]
+    fn concealment_carries_on_without_a_step() {
+        let mut encoder = OpusEncoder::new().unwrap();
+        let mut decoder = OpusDecoder::new().unwrap();
+        let mut out = vec![0.0; MAX_PACKET_SAMPLES];
+        for packet in packets(&sine(300.0, -20.0, 48_000), &mut encoder) {
+            decoder.decode(&packet, &mut out).unwrap();
+        }
+        let last = out[959];
+        let mut made_up = vec![0.0; 480];
+        decoder.conceal(&mut made_up);
+        assert!((made_up[0] - last).abs() < 0.02, "{last} {}", made_up[0]);
+        assert!(rms_dbfs(&made_up) > -32.0, "{}", rms_dbfs(&made_up));
+        // Any length is filled, in steps the codec can do.
+        let mut odd = vec![f32::NAN; 1000];
+        decoder.conceal(&mut odd);
+        assert!(odd.iter().all(|x| x.is_finite()));
+    }
+
+    #[test]
+    fn damage_is_an_error_and_the_decoder_lives_on() {
+        let mut decoder = OpusDecoder::new().unwrap();
+        let mut out = vec![0.0; MAX_PACKET_SAMPLES];
+        assert!(decoder.decode(&[], &mut out).is_err());
+        assert!(decoder.decode(&[0xff, 0xff, 0xff], &mut out).is_err());
+        assert!(decoder.recover(&[], &mut out[..960]).is_err());
+        decoder.reset();
+        let packet = packets(&sine(300.0, -20.0, 960), &mut OpusEncoder::new().unwrap()).remove(0);
+        assert_eq!(decoder.decode(&packet, &mut out), Ok(960));
+    }
+
+    #[test]
+    fn settings_out_of_range_are_brought_into_it() {
+        let mut encoder = OpusEncoder::new().unwrap();
+        assert_eq!(encoder.set_bitrate(0), Ok(()));
+        assert_eq!(encoder.set_bitrate(u32::MAX), Ok(()));
+        assert_eq!(encoder.set_loss(f32::NAN), Ok(()));
+        assert_eq!(encoder.set_loss(-1.0), Ok(()));
+        assert_eq!(encoder.set_loss(7.0), Ok(()));
+        assert_eq!(encoder.reset(), Ok(()));
+    }
+}

@@ -27,8 +27,11 @@ const MS: i64 = SAMPLE_RATE_HZ as i64 / 1000;
 const FRAME: i64 = FRAME_SAMPLES as i64;
 /// Without packets for this long the stream is taken for paused.
 const STARVED: i64 = 2 * SAMPLE_RATE_HZ as i64;
+/// Made-up sound fades from here on, and is silent from there on.
+const FADE_START: i64 = 120 * MS;
+const FADE_END: i64 = 1000 * MS;
 /// Above the target by this much, sound is shortened. Larger than half the largest step, so that it does not swing.
-const TOO_LATE: i64 = 12 * MS;
+const TOO_LATE: i64 = 10 * MS;
 /// Below the target by this much, sound is lengthened.
 const TOO_EARLY: i64 = 5 * MS;
 /// Above the target by this much, every frame may be shortened, and with less care.
@@ -44,6 +47,10 @@ const CLOCK_JUMP: i64 = 500 * MS;
 const STRAY: Duration = Duration::from_secs(1);
 /// A jump in the sequence beyond this is another stream (RFC 3550 appendix A.1, MAX_DROPOUT).
 const SEQUENCE_JUMP: i64 = 3000;
+/// How many packets loss and redundancy are remembered for: 5 s, so that single losses add up.
+const MEMORY: f32 = 250.0;
+/// From this loss on it is worth waiting for redundancy; a single loss is less.
+const LOSSY: f32 = 0.005;
 /// A packet of at most this many bytes says "silence goes on" (RFC 7587 §3.1.3).
 const DTX_BYTES: usize = 2;
 
@@ -56,9 +63,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 15 ms, 40 ms, 200 ms.
+    /// 15 ms, 40 ms, 400 ms. The delay counts from the stream's fastest packet, so on a network with much jitter a packet
+    /// waits about half of it on average.
     fn default() -> Self {
-        Self { least: Duration::from_millis(15), start: Duration::from_millis(40), most: Duration::from_millis(200) }
+        Self { least: Duration::from_millis(15), start: Duration::from_millis(40), most: Duration::from_millis(400) }
     }
 }
 
@@ -95,7 +103,7 @@ pub struct AdaptiveBuffer {
     in_dtx: bool,
     concealing: bool,
     last_stretch: Option<Instant>,
-    /// Shares (0–1), smoothed over about fifty packets.
+    /// Shares of lost packets and of packets that carry their predecessor (0–1), smoothed over [`MEMORY`].
     loss: f32,
     redundancy: f32,
     statistics: JitterStatistics,
@@ -134,7 +142,7 @@ impl AdaptiveBuffer {
     /// The delay to aim at, in samples. When packets are lost and carry their predecessor, it is worth waiting for the
     /// next one.
     fn target(&self) -> i64 {
-        let wait_for_redundancy = if self.loss > 0.01 && self.redundancy > 0.3 { self.packet_samples } else { 0 };
+        let wait_for_redundancy = if self.loss > LOSSY && self.redundancy > 0.2 { self.packet_samples } else { 0 };
         (self.delay.target() + wait_for_redundancy).clamp(samples(self.limits.least), samples(self.limits.most))
     }
 
@@ -236,7 +244,7 @@ impl AdaptiveBuffer {
     fn skip_to(&mut self, waiting: &Waiting) {
         let lost = (waiting.sequence - self.next_sequence).max(0);
         for _ in 0..lost.min(50) {
-            self.loss += (1.0 - self.loss) / 50.0;
+            self.loss += (1.0 - self.loss) / MEMORY;
         }
         self.statistics.packets_lost += lost as u64;
         self.next_sequence = waiting.sequence;
@@ -263,8 +271,8 @@ impl AdaptiveBuffer {
         self.packet_samples = count as i64;
         self.next_timestamp += count as i64;
         self.concealing = false;
-        self.loss -= self.loss / 50.0;
-        self.redundancy += (f32::from(u8::from(carries)) - self.redundancy) / 50.0;
+        self.loss -= self.loss / MEMORY;
+        self.redundancy += (f32::from(u8::from(carries)) - self.redundancy) / MEMORY;
 
         let target = Duration::from_secs_f64(self.target() as f64 / f64::from(SAMPLE_RATE_HZ));
         let statistics = &mut self.statistics;
@@ -295,13 +303,20 @@ impl AdaptiveBuffer {
         let count = ((count.max(1) as usize).next_multiple_of(120)).min(MAX_PACKET_SAMPLES);
         let Some(room) = self.scratch.get_mut(..count) else { return };
         self.decoder.conceal(room);
-        let quiet = room.iter().all(|x| x.abs() < 1e-4);
-        self.queue.push(room);
-        self.held += count as i64;
         // Comfort noise in a pause of the sender is what the sender wants to be heard.
         if self.in_dtx {
+            self.queue.push(room);
+            self.held += count as i64;
             return;
         }
+        // A codec takes steady sound for background noise and would go on with it for ever.
+        for sample in room.iter_mut() {
+            let over = self.held.clamp(FADE_START, FADE_END) - FADE_START;
+            *sample *= 1.0 - over as f32 / (FADE_END - FADE_START) as f32;
+            self.held += 1;
+        }
+        let quiet = room.iter().all(|x| x.abs() < 1e-4);
+        self.queue.push(room);
         self.statistics.concealed_samples += count as u64;
         if quiet {
             self.statistics.silent_concealed_samples += count as u64;
