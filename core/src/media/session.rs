@@ -573,7 +573,7 @@ impl Session {
                     self.come_up(now, ice, now.saturating_duration_since(since));
                 }
             }
-            PeerEvent::IceDisconnected | PeerEvent::Closed => {
+            PeerEvent::IceDisconnected => {
                 if self.up() && !self.interrupted {
                     self.interrupted = true;
                     self.event(MediaEvent::Interrupted { session: self.id });

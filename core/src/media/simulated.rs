@@ -207,3 +207,84 @@ fn force_relay_without_a_turn_server_is_refused_and_opens_nothing() {
     assert_eq!(refused, Err(MediaError::NoTurnServer));
     assert_eq!((sim.net.sent.len(), sim.net.open_sockets()), (0, 0));
 }
+
+#[test]
+fn an_offer_that_wants_to_open_the_handshake_itself_is_let_do_so() {
+    let mut sim = Sim::new(11, 2);
+    sim.rewrite = |sdp| sdp.replace("a=setup:actpass", "a=setup:active");
+    sim.call(EDGE, PHONE, 5 * SECOND).expect("the call comes up");
+    let answer = sim.engines[PHONE.0].events.iter().find_map(|(_, event)| match event {
+        MediaEvent::Description { sdp, .. } => Some(sdp.clone()),
+        _ => None,
+    });
+    assert!(answer.unwrap().contains("a=setup:passive\r\n"));
+    sim.talk(EDGE, PHONE, SECOND);
+    sim.run(SECOND);
+    assert_eq!((sim.engines[EDGE.0].audio.len(), sim.engines[PHONE.0].audio.len()), (50, 50));
+}
+
+#[test]
+fn descriptions_as_bare_as_sip_servers_write_them_connect() {
+    let mut sim = Sim::new(12, 2);
+    sim.rewrite = |sdp| {
+        let dull = ["a=mid", "a=group", "a=msid", "a=ssrc", "a=sendrecv", "a=rtcp", "a=ice-options", "a=ptime"];
+        let kept = sdp.lines().filter(|line| !dull.iter().any(|start| line.starts_with(start)));
+        kept.map(|line| line.replace("UDP/TLS/RTP/SAVPF", "RTP/SAVPF") + "\n").collect()
+    };
+    sim.call(EDGE, PHONE, 5 * SECOND).expect("the call comes up");
+    sim.talk(EDGE, PHONE, SECOND);
+    sim.run(SECOND);
+    assert_eq!((sim.engines[EDGE.0].audio.len(), sim.engines[PHONE.0].audio.len()), (50, 50));
+}
+
+#[test]
+fn digits_use_the_8000_clock_when_the_far_end_has_no_other() {
+    let mut sim = Sim::new(13, 2);
+    sim.rewrite = |sdp| {
+        let lines = sdp.lines().filter(|line| !line.contains(":110 "));
+        lines.map(|line| line.replace(" 110", "") + "\r\n").collect()
+    };
+    sim.call(EDGE, PHONE, 5 * SECOND).expect("the call comes up");
+    sim.with(PHONE, |engine, now| engine.send_digits(now, SESSION, "7*"));
+    sim.talk(EDGE, PHONE, SECOND);
+    let digits: String = sim.engines[EDGE.0]
+        .events
+        .iter()
+        .filter_map(|(_, event)| match event {
+            MediaEvent::Digit { digit, .. } => Some(*digit),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(digits, "7*");
+}
+
+#[test]
+fn a_far_end_that_starts_over_takes_the_session_with_it() {
+    let mut sim = Sim::new(14, 3);
+    sim.call(EDGE, PHONE, 5 * SECOND).expect("the call comes up");
+    sim.talk(EDGE, PHONE, SECOND);
+    // Another server takes over: other certificate, other credentials, same session for the phone.
+    let other = NodeId(2);
+    sim.call(other, PHONE, 5 * SECOND);
+    sim.run(SECOND);
+    let before = sim.engines[PHONE.0].audio.len();
+    sim.talk(other, PHONE, SECOND);
+    sim.run(SECOND);
+    assert_eq!(sim.engines[other.0].audio.len(), 50);
+    assert_eq!(sim.engines[PHONE.0].audio.len() - before, 50);
+}
+
+#[test]
+fn a_session_that_is_closed_leaves_nothing_and_is_missed_by_the_far_end() {
+    let mut sim = call(15);
+    sim.talk(EDGE, PHONE, SECOND);
+    sim.with(PHONE, |engine, now| engine.close(now, SESSION));
+    sim.run(6 * SECOND);
+    assert_eq!(sim.count(EDGE, |event| matches!(event, MediaEvent::Interrupted { .. })), 1);
+    sim.with(EDGE, |engine, now| engine.close(now, SESSION));
+    sim.run(SECOND);
+    assert_eq!(sim.net.open_sockets(), 0);
+    for side in &sim.engines {
+        assert_eq!((side.engine.deadline(), side.engine.stats(SESSION)), (None, None));
+    }
+}

@@ -275,3 +275,24 @@ fn a_phone_that_changes_its_network_keeps_a_direct_call_without_a_restart() {
         assert_eq!(sim.count(node, |event| matches!(event, MediaEvent::Interrupted { .. })), 0);
     }
 }
+
+#[test]
+fn two_phones_behind_routers_meet_through_what_a_stun_server_saw() {
+    for named in ["203.0.113.1", "turn0"] {
+        let mut sim = Sim::new(15, 2);
+        sim.net.add_turn(TurnOptions::default());
+        sim.config.servers = vec![IceServer::Stun { host: named.to_owned(), port: 3_478 }];
+        for node in [EDGE, PHONE] {
+            let public = IpAddr::from([198, 51, 100, node.0 as u8 + 1]);
+            sim.net.put_behind_nat(Sim::address(node), public);
+        }
+        sim.call(EDGE, PHONE, 5 * SECOND).unwrap_or_else(|| panic!("{named}: {:?}", sim.failure(PHONE)));
+        sim.talk(EDGE, PHONE, 5 * SECOND);
+        sim.run(SECOND);
+        assert_all_heard(&sim, 5, named);
+        assert_eq!(sim.facts(PHONE).unwrap().path, MediaPath::Direct);
+        assert_eq!(sim.facts(PHONE).unwrap().dscp.effective, Some(46));
+        let ends = sim.count(PHONE, |event| matches!(event, MediaEvent::EndOfCandidates { .. }));
+        assert_eq!(ends, 1);
+    }
+}

@@ -74,8 +74,6 @@ pub(super) enum PeerEvent {
     IceFailed,
     /// ICE and DTLS are done.
     Secured,
-    /// The far end closed the secure connection.
-    Closed,
     HandshakeFailed(String),
     Rtp(RtpPacket),
     Rtcp(Vec<Report>),
@@ -403,14 +401,12 @@ impl Peer {
                 RTCIceConnectionState::Failed => self.events.push_back(PeerEvent::IceFailed),
                 _ => {}
             },
-            RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) => match state {
-                RTCPeerConnectionState::Connected if !self.secured => {
-                    self.secured = true;
-                    self.events.push_back(PeerEvent::Secured);
-                }
-                RTCPeerConnectionState::Closed => self.events.push_back(PeerEvent::Closed),
-                _ => {}
-            },
+            RTCPeerConnectionEvent::OnConnectionStateChangeEvent(RTCPeerConnectionState::Connected)
+                if !self.secured =>
+            {
+                self.secured = true;
+                self.events.push_back(PeerEvent::Secured);
+            }
             _ => {}
         }
     }

@@ -79,6 +79,8 @@ pub struct Sim {
     pub net: SimNet,
     pub engines: Vec<SimEngine>,
     pub config: SessionConfig,
+    /// What signalling makes of a description on its way.
+    pub rewrite: fn(&str) -> String,
     /// One way, for descriptions and candidates.
     pub signalling: Duration,
     signals: BTreeMap<(Instant, u64), Signal>,
@@ -98,6 +100,7 @@ impl Sim {
             net: SimNet::new(seed),
             engines: Vec::new(),
             config: SessionConfig::default(),
+            rewrite: str::to_owned,
             signalling: Duration::from_millis(20),
             signals: BTreeMap::new(),
             order: 0,
@@ -186,10 +189,10 @@ impl Sim {
         let now = self.now;
         let result = match signal.event {
             MediaEvent::Description { session, kind: DescriptionKind::Offer, sdp } => {
-                side.engine.accept_offer(now, session, &sdp, &config)
+                side.engine.accept_offer(now, session, &(self.rewrite)(&sdp), &config)
             }
             MediaEvent::Description { session, kind: DescriptionKind::Answer, sdp } => {
-                side.engine.accept_answer(now, session, &sdp)
+                side.engine.accept_answer(now, session, &(self.rewrite)(&sdp))
             }
             MediaEvent::LocalCandidate { session, candidate, .. } => {
                 side.engine.add_remote_candidate(now, session, &candidate);

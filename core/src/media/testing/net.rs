@@ -1,6 +1,6 @@
 //! Datagrams, streams to TURN servers, and what is broken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,31 @@ pub struct Weather {
 impl Default for Weather {
     fn default() -> Self {
         Self { delay: Duration::from_millis(10), jitter: Duration::ZERO, loss: 0.0 }
+    }
+}
+
+/// A home router: one public address for one private one, any port reachable once the inside has sent from it
+/// (endpoint-independent mapping), and by whom the inside has sent to (address-dependent filtering).
+#[derive(Debug)]
+struct Nat {
+    public: IpAddr,
+    /// Public port and private socket.
+    ports: BTreeMap<u16, SocketAddr>,
+    /// Whom each public port has sent to.
+    known: BTreeSet<(u16, IpAddr)>,
+}
+
+impl Nat {
+    fn outward(&mut self, from: SocketAddr, to: SocketAddr) -> SocketAddr {
+        let known = self.ports.iter().find(|(_, inside)| **inside == from).map(|(port, _)| *port);
+        let port = known.unwrap_or(50_000 + self.ports.len() as u16);
+        self.ports.insert(port, from);
+        self.known.insert((port, to.ip()));
+        SocketAddr::new(self.public, port)
+    }
+
+    fn inward(&self, from: SocketAddr, to: SocketAddr) -> Option<SocketAddr> {
+        self.ports.get(&to.port()).copied().filter(|_| self.known.contains(&(to.port(), from.ip())))
     }
 }
 
@@ -85,6 +110,8 @@ pub struct SimNet {
     next_port: u16,
     /// Where new sockets of a node are bound when no address is given: TURN legs.
     homes: BTreeMap<NodeId, IpAddr>,
+    /// Routers by the private address behind them.
+    nats: BTreeMap<IpAddr, Nat>,
     cut: Vec<IpAddr>,
     walls: Vec<(IpAddr, IpAddr)>,
     servers: Vec<SimTurn>,
@@ -105,6 +132,7 @@ impl SimNet {
             sockets: BTreeMap::new(),
             next_port: 10_000,
             homes: BTreeMap::new(),
+            nats: BTreeMap::new(),
             cut: Vec::new(),
             walls: Vec::new(),
             servers: Vec::new(),
@@ -130,6 +158,11 @@ impl SimNet {
     /// Nothing passes between these two addresses directly.
     pub fn wall(&mut self, one: IpAddr, other: IpAddr) {
         self.walls.push((one, other));
+    }
+
+    /// Puts a private address behind a router with this public one.
+    pub fn put_behind_nat(&mut self, private: IpAddr, public: IpAddr) {
+        self.nats.insert(private, Nat { public, ports: BTreeMap::new(), known: BTreeSet::new() });
     }
 
     /// Starts a TURN server; `turnN` is its name, N its number from 0.
@@ -274,6 +307,11 @@ impl SimNet {
     }
 
     fn datagram(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+        // A private address means nothing outside its own network.
+        if self.nats.contains_key(&to.ip()) {
+            return;
+        }
+        let from = self.nats.get_mut(&from.ip()).map_or(from, |nat| nat.outward(from, to));
         if !self.passes(from.ip(), to.ip()) || self.dice.share() < self.weather.loss {
             return;
         }
@@ -323,6 +361,13 @@ impl SimNet {
                     if self.cut.contains(&to.ip()) {
                         continue;
                     }
+                    let to = match self.nats.values().find(|nat| nat.public == to.ip()) {
+                        Some(nat) => match nat.inward(from, to) {
+                            Some(inside) => inside,
+                            None => continue,
+                        },
+                        None => to,
+                    };
                     if let Some(server) = self.servers.iter().position(|server| server.ip() == to.ip()) {
                         if let Some(turn) = self.servers.get_mut(server) {
                             let outputs = turn.datagram(now, from, to, &bytes);

@@ -5,8 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use stun_proto::types::TransportType;
-use stun_proto::types::attribute::AttributeType;
-use stun_proto::types::message::{IntegrityAlgorithm, LongTermKeyCredentials, Message, MessageClass, MessageWriteVec};
+use stun_proto::types::attribute::{AttributeType, XorMappedAddress};
+use stun_proto::types::message::{
+    BINDING, IntegrityAlgorithm, LongTermKeyCredentials, Message, MessageClass, MessageWriteVec,
+};
 use stun_proto::types::prelude::{Attribute, AttributeStaticType, MessageWrite, MessageWriteExt};
 use turn_server_proto::api::{Transmit, TurnServerApi, TurnServerPollRet};
 use turn_server_proto::server::TurnServer;
@@ -156,6 +158,11 @@ impl SimTurn {
         if to != self.listen() && !self.relayed.contains(&to) {
             return Vec::new();
         }
+        if to == self.listen()
+            && let Some(answer) = binding_answer(from, bytes)
+        {
+            return vec![ServerOutput::Datagram { from: to, to: from, bytes: answer }];
+        }
         self.expire(now);
         let at = stun_proto::Instant::from_nanos(now.saturating_duration_since(self.base).as_nanos() as i64 + 1);
         let mut outputs = Vec::new();
@@ -271,6 +278,17 @@ impl SimTurn {
         assert!(signed.is_ok(), "an answer cannot be signed");
         limited.finish()
     }
+}
+
+/// The answer to a plain STUN Binding request; the server itself would send it to its own address.
+fn binding_answer(from: SocketAddr, bytes: &[u8]) -> Option<Vec<u8>> {
+    let request = Message::from_bytes(bytes).ok()?;
+    if !request.has_method(BINDING) || !request.has_class(MessageClass::Request) {
+        return None;
+    }
+    let mut answer = Message::builder_success(&request, MessageWriteVec::new());
+    answer.add_attribute(&XorMappedAddress::new(from, request.transaction_id())).ok()?;
+    Some(answer.finish())
 }
 
 fn listen(number: usize) -> SocketAddr {
