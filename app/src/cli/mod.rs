@@ -104,6 +104,9 @@ fn start_log(level: Option<&str>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Libraries that call ordinary steps errors (a TURN server's first answer is always 401) and may print addresses.
+const LOUD: [&str; 4] = ["stun_proto", "turn_server_proto", "turn_client_proto", "rtc_ice"];
+
 /// A bare level is meant for Offhook; the libraries below it may print what is private.
 fn directives(text: &str) -> String {
     let level = text.trim().to_ascii_lowercase();
@@ -111,7 +114,8 @@ fn directives(text: &str) -> String {
         return text.to_owned();
     }
     let others = if level == "off" || level == "error" { level.as_str() } else { "warn" };
-    OUR_CRATES.iter().fold(others.to_owned(), |text, name| format!("{text},{name}={level}"))
+    let text = LOUD.iter().fold(others.to_owned(), |text, name| format!("{text},{name}=off"));
+    OUR_CRATES.iter().fold(text, |text, name| format!("{text},{name}={level}"))
 }
 
 #[cfg(test)]
