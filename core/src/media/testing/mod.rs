@@ -34,7 +34,7 @@ impl Dice {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn roll(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -43,12 +43,12 @@ impl Dice {
 
     /// From 0 to below 1.
     pub fn share(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+        (self.roll() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// From 0 to below `limit`; 0 when `limit` is 0.
     pub fn below(&mut self, limit: u64) -> u64 {
-        if limit == 0 { 0 } else { self.next() % limit }
+        if limit == 0 { 0 } else { self.roll() % limit }
     }
 }
 
@@ -132,7 +132,7 @@ impl Sim {
     fn config_of(&self, node: NodeId) -> SessionConfig {
         let own = self.engines.get(node.0).and_then(|side| side.servers.clone());
         let (servers, relay) = own.unwrap_or_else(|| (self.config.servers.clone(), self.config.relay));
-        SessionConfig { servers, relay, ..self.config.clone() }
+        SessionConfig { relay, servers, ..self.config.clone() }
     }
 
     /// The facts of the last time this engine's session came up.
@@ -228,7 +228,7 @@ impl Sim {
                 self.signal(signal);
             }
         } else if let Some((_, node)) = engine {
-            self.with(NodeId(node), |engine, now| engine.tick(now));
+            self.with(NodeId(node), MediaEngine::tick);
         }
         true
     }

@@ -14,6 +14,7 @@ use turn_server_proto::api::{Transmit, TurnServerApi, TurnServerPollRet};
 use turn_server_proto::server::TurnServer;
 use turn_server_proto::types::attribute::Lifetime;
 use turn_server_proto::types::message::{ALLOCATE, REFRESH};
+use turn_server_proto::types::transmit::TransmitBuild;
 
 use crate::media::{IceServer, TurnTransport};
 
@@ -167,7 +168,7 @@ impl SimTurn {
         let at = stun_proto::Instant::from_nanos(now.saturating_duration_since(self.base).as_nanos() as i64 + 1);
         let mut outputs = Vec::new();
         let sent = self.server.recv(Transmit::new(bytes.to_vec(), TransportType::Udp, from, to), at);
-        if let Some(sent) = sent.map(|sent| sent.build()) {
+        if let Some(sent) = sent.map(TransmitBuild::build) {
             self.send(now, sent.from, sent.to, sent.data, &mut outputs);
         }
         for _ in 0..16 {
@@ -184,7 +185,7 @@ impl SimTurn {
                 self.next_port += 1;
                 let relayed = SocketAddr::new(self.ip(), self.next_port);
                 self.relayed.insert(relayed);
-                self.allocations.insert(client_addr, (relayed, now + Duration::from_secs(3_600)));
+                self.allocations.insert(client_addr, (relayed, now + Duration::from_hours(1)));
                 self.server.allocated_socket(
                     transport,
                     listen_addr,
