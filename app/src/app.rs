@@ -323,3 +323,128 @@ impl<L: Link> eframe::App for Window<L> {
         visuals.panel_fill.to_normalized_gamma_f32()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use egui_kittest::Harness;
+    use egui_kittest::kittest::Queryable as _;
+    use phone_core::event::Notice;
+
+    use super::*;
+    use crate::model::made_up::snapshot;
+
+    /// A phone that notes what it is asked, and may be too busy for it.
+    #[derive(Default)]
+    struct FakePhone {
+        busy: Cell<bool>,
+        asked: RefCell<Vec<Command>>,
+        events: RefCell<Vec<Event>>,
+        snapshot: RefCell<Arc<Snapshot>>,
+    }
+
+    impl Link for Rc<FakePhone> {
+        fn send(&self, command: Command) -> bool {
+            self.asked.borrow_mut().push(command);
+            !self.busy.get()
+        }
+
+        fn snapshot(&self) -> Arc<Snapshot> {
+            Arc::clone(&self.snapshot.borrow())
+        }
+
+        fn next_event(&self) -> Option<Event> {
+            self.events.borrow_mut().pop()
+        }
+
+        fn levels(&self) -> Levels {
+            Levels::SILENCE
+        }
+    }
+
+    fn open(phone: &Rc<FakePhone>, start: Option<StartPractice>) -> Harness<'static, Window<Rc<FakePhone>>> {
+        let preferences = Preferences { reduce_motion: true, ..Preferences::default() };
+        let mut window = Window::new(Rc::clone(phone), preferences, Instant::now());
+        window.practice = if start.is_some() { Practice::Ready } else { Practice::None };
+        window.start_practice = start;
+        let mut harness = Harness::builder()
+            .with_size(size::WINDOW)
+            .with_context_setup(|ctx| prepare(ctx, &Preferences { reduce_motion: true, ..Preferences::default() }))
+            .build_ui_state(
+                |ui, window: &mut Window<Rc<FakePhone>>| {
+                    let now = Instant::now();
+                    window.drain(ui.ctx(), now);
+                    window.draw(ui, now);
+                },
+                window,
+            );
+        harness.run_steps(3);
+        harness
+    }
+
+    fn shows(harness: &Harness<'_, Window<Rc<FakePhone>>>, words: &str) -> bool {
+        harness
+            .query_all_by(|node| [node.label(), node.value()].into_iter().flatten().any(|said| said.contains(words)))
+            .next()
+            .is_some()
+    }
+
+    #[test]
+    fn a_phone_that_takes_nothing_is_not_silent() {
+        let phone = Rc::new(FakePhone::default());
+        phone.busy.set(true);
+        *phone.snapshot.borrow_mut() = Arc::new(snapshot(vec![]));
+        let mut harness = open(&phone, None);
+        harness.get_by_label("Echo test").click();
+        harness.run_steps(4);
+        assert_eq!(phone.asked.borrow().len(), 1);
+        assert!(shows(&harness, text::PHONE_BUSY));
+    }
+
+    #[test]
+    fn a_problem_event_is_read_with_its_remedy() {
+        let phone = Rc::new(FakePhone::default());
+        *phone.snapshot.borrow_mut() = Arc::new(snapshot(vec![]));
+        let mut harness = open(&phone, None);
+        let notice = Notice { id: "x", text: "The relay is silent.".into(), remedy: "Ask IT.".into() };
+        phone.events.borrow_mut().push(Event::Problem(notice));
+        harness.run_steps(2);
+        assert!(shows(&harness, "The relay is silent. Ask IT."));
+    }
+
+    /// Presses "Start practice" and waits, a bounded number of frames, until `done`.
+    fn start(
+        result: fn() -> anyhow::Result<SignIn>,
+        done: impl Fn(&FakePhone, &Window<Rc<FakePhone>>) -> bool,
+    ) -> bool {
+        let phone = Rc::new(FakePhone::default());
+        let mut harness = open(&phone, Some(Arc::new(result)));
+        harness.get_by_label("Start practice").click();
+        harness.run_steps(4);
+        (0..10_000).any(|_| {
+            std::thread::yield_now();
+            harness.step();
+            done(&phone, harness.state())
+        })
+    }
+
+    #[test]
+    fn start_practice_signs_in_when_the_exchange_is_open() {
+        let sign_in = || SignIn::Practice { origin: "http://127.0.0.1:1".to_owned(), user: "ana".to_owned() };
+        let asked = start(
+            move || Ok(SignIn::Practice { origin: "http://127.0.0.1:1".to_owned(), user: "ana".to_owned() }),
+            |phone, _| *phone.asked.borrow() == [Command::SignIn(sign_in())],
+        );
+        assert!(asked);
+    }
+
+    #[test]
+    fn a_practice_exchange_that_does_not_start_says_why() {
+        let told = start(
+            || anyhow::bail!("the port is taken"),
+            |_, window| window.practice == Practice::Failed("the port is taken".to_owned()),
+        );
+        assert!(told);
+    }
+}

@@ -123,6 +123,10 @@ fn scenes() -> Vec<Shot> {
         Shot::new("b-second", second_call).quality(good),
         Shot::new("c-calling", calling),
         Shot::new("c-call", talking).quality(good),
+        Shot {
+            tell: Some("Microphone: now Laptop microphone, the other one is gone"),
+            ..Shot::new("c-toast", talking)
+        },
         Shot::new("c-held", with_held).quality(good),
         Shot::new("c-choppy", choppy).quality(choppy_second),
         Shot::new("c-keypad", keypad).quality(good).press(Action::ToggleCallKeys(CALL)),

@@ -261,12 +261,13 @@ impl Screen {
         self.anchors.tools = drawn.tools;
     }
 
-    /// Gives when the notice has to go.
+    /// Gives when the notice has to go. It never covers the controls of a call: then it lies over the sound bar.
     pub(super) fn draw_toast(
         &mut self,
         ui: &mut Ui,
         window: Rect,
         now: Instant,
+        busy: bool,
         actions: &mut Vec<Action>,
     ) -> Option<Duration> {
         let toast = self.toast.as_mut()?;
@@ -281,9 +282,10 @@ impl Screen {
                 pos2(window.left() + size::RAIL, window.top()),
                 vec2(size::CALLS_COLUMN, window.height()),
             );
-            area.max.y -= metrics.sound_bar();
+            area.max.y -= if busy { 0.0 } else { metrics.sound_bar() };
         } else {
-            area.max.y -= metrics.tabs() + if self.page == Page::Calls { metrics.sound_bar() } else { 0.0 };
+            let above_bar = self.page == Page::Calls && !busy;
+            area.max.y -= metrics.tabs() + if above_bar { metrics.sound_bar() } else { 0.0 };
         }
         control::leave(ui.ctx());
         let (action, kept) = toast::ui(ui, area, toast, &metrics);

@@ -92,7 +92,8 @@ pub struct Screen {
     live_call: Option<CallId>,
     anchors: Anchors,
     born: Instant,
-    first_frame: bool,
+    /// The dial field has had the focus.
+    greeted: bool,
 }
 
 impl Screen {
@@ -122,7 +123,7 @@ impl Screen {
                 tools: Rect::NOTHING,
             },
             born: now,
-            first_frame: true,
+            greeted: false,
         }
     }
 
@@ -157,7 +158,7 @@ impl Screen {
             calls: model::calls::calls(scene.snapshot, scene.history, self.talk.talks(), now),
             bar: model::sound::sound_bar(scene.snapshot),
         };
-        self.keep_focus(ui, &models.calls);
+        self.keep_focus(ui, &models.calls, scene.snapshot.account.is_some());
 
         let mut actions: Vec<Action> = Vec::new();
         if self.popup.is_none() {
@@ -165,7 +166,8 @@ impl Screen {
         }
         ui.painter().rect_filled(window, 0.0, palette(ui).window);
         self.draw(ui, window, scene, &models, &mut actions);
-        let redraw = self.draw_toast(ui, window, now, &mut actions);
+        let busy = models.calls.card.is_some() || !models.calls.incoming.is_empty();
+        let redraw = self.draw_toast(ui, window, now, busy, &mut actions);
         self.draw_popup(ui, window, scene, &models, &mut actions);
 
         let mut orders = Vec::new();
@@ -182,7 +184,6 @@ impl Screen {
             }
         }
         self.plan_redraw(ui, scene, &models, redraw);
-        self.first_frame = false;
         orders
     }
 
@@ -219,14 +220,19 @@ impl Screen {
         self.live_call = live;
     }
 
-    fn keep_focus(&mut self, ui: &Ui, calls: &Calls) {
+    fn keep_focus(&mut self, ui: &Ui, calls: &Calls, signed_in: bool) {
         if self.popup_is_new {
             // A pop-up is measured in its first frame, and can take the focus in its second.
             return;
         }
         if let Some(id) = self.focus_next.take() {
             ui.memory_mut(|memory| memory.request_focus(id));
-        } else if self.first_frame && calls.card.is_none() && calls.incoming.is_empty() {
+            return;
+        }
+        // Once, when there is something to work with. Not again after a call: a second Enter meant for End would redial.
+        let at_rest = calls.card.is_none() && calls.incoming.is_empty() && self.page == Page::Calls;
+        if signed_in && !self.greeted && at_rest && ui.memory(eframe::egui::Memory::focused).is_none() {
+            self.greeted = true;
             ui.memory_mut(|memory| memory.request_focus(Id::unique("dial")));
         }
     }
