@@ -78,6 +78,9 @@ const CHIP_ON_SOLID: Color32 = Color32::from_rgba_premultiplied(191, 191, 191, 1
 /// Black at 20 %.
 const SHADOW: Color32 = Color32::from_black_alpha(51);
 
+/// What the colour of a touched control is mixed with, in both themes.
+pub const SHADE: Color32 = Color32::BLACK;
+
 pub const LIGHT: Palette = Palette {
     window: rgb(0xF4_F5F7),
     card: rgb(0xFF_FFFF),

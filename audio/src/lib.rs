@@ -7,6 +7,11 @@
 //! Sound in: [`session::SessionAudio::insert`], [`session::SessionAudio::pull`], [`playout::SpeakerChain`],
 //! [`ring::PlaybackWriter`], speaker ring.
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests take the start of their simulated time from the clock")
+)]
+
 pub mod capture;
 pub mod codec;
 pub mod filter;

@@ -1,1 +1,89 @@
-fn main() {}
+//! The project's chores: `cargo xtask` alone lists them.
+
+mod bench;
+mod install;
+mod run;
+mod test;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// The chores of this project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Option<Chore>,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install what is missing, build, and open Offhook signed in to the practice exchange
+    Run {
+        /// Arguments for offhook in place of --demo
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Install what the tests need and run them all
+    Test {
+        /// Arguments for the test runner, for instance -p phone_core
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// All that a change has to pass: format, lints, tidy, tests
+    Ci,
+    /// Build a release and print its figures: set-up times, cost, window start, mouth to ear
+    Bench {
+        /// Arguments for the bench, for instance --only set-up
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Check the rules that no compiler knows
+    Tidy,
+    /// Write pictures of every panel, in both themes
+    Screenshots {
+        /// Where to
+        #[arg(default_value = "target/screenshots")]
+        folder: String,
+        /// Only those whose name contains this
+        #[arg(long)]
+        only: Option<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().chore {
+        None => Arguments::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into),
+        Some(Chore::Run { arguments }) => run::run(&arguments),
+        Some(Chore::Test { arguments }) => test::test(&arguments),
+        Some(Chore::Ci) => test::ci(),
+        Some(Chore::Bench { arguments }) => bench::bench(&arguments),
+        Some(Chore::Tidy) => tidy::tidy(),
+        Some(Chore::Screenshots { folder, only }) => run::screenshots(&folder, only.as_deref()),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_after_two_dashes_go_to_offhook() {
+        let parsed = Arguments::parse_from(["xtask", "run", "--", "call", "echo", "--demo"]).chore;
+        assert!(matches!(parsed, Some(Chore::Run { arguments }) if arguments == ["call", "echo", "--demo"]));
+        let parsed = Arguments::parse_from(["xtask", "test", "-p", "phone_core"]).chore;
+        assert!(matches!(parsed, Some(Chore::Test { arguments }) if arguments == ["-p", "phone_core"]));
+    }
+}

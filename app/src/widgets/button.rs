@@ -151,7 +151,7 @@ fn content(ui: &Ui, rect: Rect, icon: Option<(Icon, f32, IconWeight)>, text: &st
 fn face_colors(face: Face, colors: &Palette, touch: &Touch, warmth: f32) -> (Color32, Option<(f32, Color32)>, Color32) {
     let darker = |color: Color32| {
         let black = if touch.pressed { 0.16 } else { 0.08 * warmth };
-        color.lerp_to_gamma(Color32::BLACK, black)
+        color.lerp_to_gamma(theme::SHADE, black)
     };
     match face {
         Face::Primary => {

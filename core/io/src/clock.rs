@@ -1,5 +1,7 @@
 //! The only place that reads time. Everything else gets it passed in.
 
+#![allow(clippy::disallowed_methods, reason = "this is the place")]
+
 use std::time::{Duration, Instant, SystemTime};
 
 /// Now, on the loop's clock.

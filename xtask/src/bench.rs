@@ -1,0 +1,18 @@
+//! `cargo xtask bench`: the figures a user feels, taken from a release build.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::install::{BUILD, TEST, WINDOW, install};
+use crate::tools::{cargo, code_of, must, show_and_run};
+
+/// Builds the release, then lets the bench of the test crate drive it: the sound servers, TURN servers and the
+/// hands on the program are the tests' own.
+pub fn bench(arguments: &[String]) -> Result<ExitCode> {
+    install(&[BUILD, WINDOW, TEST], "the bench")?;
+    must(&mut cargo(&["build", "--release", "--package", "phone_app", "--bin", "offhook"]))?;
+    let mut words = vec!["run", "--release", "--quiet", "--package", "phone_tests", "--bin", "bench", "--"];
+    words.extend(arguments.iter().map(String::as_str));
+    show_and_run(&mut cargo(&words)).map(code_of)
+}

@@ -1,0 +1,36 @@
+//! `cargo xtask test` and `cargo xtask ci`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::install::{BUILD, TEST, WINDOW, install};
+use crate::tidy;
+use crate::tools::{cargo, code_of, must, output_of, show_and_run};
+
+/// Runs all tests with nextest where it is installed, else with cargo's own runner; both print their summary last.
+pub fn test(arguments: &[String]) -> Result<ExitCode> {
+    install(&[BUILD, WINDOW, TEST], "the tests")?;
+    let mut words = if output_of("cargo", &["nextest", "--version"]).is_some() {
+        vec!["nextest", "run", "--no-fail-fast"]
+    } else {
+        vec!["test", "--no-fail-fast"]
+    };
+    let narrowed = arguments.iter().any(|argument| argument == "-p" || argument.starts_with("--package"));
+    if !narrowed {
+        words.push("--workspace");
+    }
+    words.extend(arguments.iter().map(String::as_str));
+    show_and_run(&mut cargo(&words)).map(code_of)
+}
+
+/// Everything a change has to pass, quickest first.
+pub fn ci() -> Result<ExitCode> {
+    install(&[BUILD, WINDOW, TEST], "the checks")?;
+    must(&mut cargo(&["fmt", "--all", "--check"]))?;
+    if tidy::tidy()? != ExitCode::SUCCESS {
+        return Ok(ExitCode::FAILURE);
+    }
+    must(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
+    test(&[])
+}
