@@ -58,9 +58,12 @@ pub fn start(
     let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
     let (commands, inbox) = sync_channel(MOST_COMMANDS);
     let legs = LegSockets::new(poll.registry().try_clone()?);
+    // A waker that is gone takes its last wake with it; so the thread holds it until it has looked.
+    let held = Arc::clone(&waker);
     let thread = std::thread::Builder::new().name("exchange-media".to_owned()).spawn(move || {
         let media = EdgeMedia::new(Instant::now(), &addresses);
         Runner { poll, inbox, legs, media, report }.run();
+        drop(held);
     })?;
     Ok((MediaLink { commands, waker }, thread))
 }
