@@ -16,7 +16,7 @@ pub fn delay(attempt: u32, seed: u64) -> Duration {
     let mut mixed = seed.wrapping_add(u64::from(attempt).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    let share = ((mixed >> 32) as u32) as f64 / f64::from(u32::MAX);
+    let share = f64::from((mixed >> 32) as u32) / f64::from(u32::MAX);
     (plain + tenth.mul_f64(share)).min(CAP)
 }
 

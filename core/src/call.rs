@@ -580,12 +580,12 @@ mod tests {
                 // Speaking implies connected, told once, and nothing pending that forbids it.
                 if call.may_speak() {
                     prop_assert!(call.connected.is_some() && told_connected == 1);
-                    prop_assert!(!matches!(call.state(), CallState::Held { .. } | CallState::Alerting { .. }));
+                    let silent = matches!(call.state(), CallState::Held { .. } | CallState::Alerting { .. });
+                    prop_assert!(!silent);
                     prop_assert!(call.may_hear() && call.wants_media());
                 }
-                if matches!(call.state(), CallState::Alerting { .. }) {
-                    prop_assert!(!call.may_hear());
-                }
+                let alerting = matches!(call.state(), CallState::Alerting { .. });
+                prop_assert!(!(alerting && call.may_hear()));
                 prop_assert!(told_connected <= 1);
             }
         }

@@ -28,6 +28,7 @@ impl Entropy {
     }
 
     /// An independent stream, so that one user of it cannot shift the names of another.
+    #[must_use]
     pub fn fork(&mut self) -> Self {
         Self::from_secret(self.bytes())
     }

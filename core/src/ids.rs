@@ -53,6 +53,7 @@ impl IdSource {
     }
 
     /// The next number, starting from 1.
+    #[expect(clippy::should_implement_trait, reason = "ids never end, so it is no iterator")]
     pub fn next(&mut self) -> u64 {
         self.0 += 1;
         self.0

@@ -212,8 +212,8 @@ mod tests {
     fn the_server_may_ask_to_stay_away_longer() {
         let mut sim = Sim::new();
         sim.input(Input::Connect);
-        sim.input(Input::Failed { stay_away: Some(Duration::from_secs(60)) });
-        assert_eq!(sim.link.deadline(), Some(sim.now + Duration::from_secs(60)));
+        sim.input(Input::Failed { stay_away: Some(Duration::from_mins(1)) });
+        assert_eq!(sim.link.deadline(), Some(sim.now + Duration::from_mins(1)));
     }
 
     const INPUTS: [Input; 7] = [
@@ -221,7 +221,7 @@ mod tests {
         Input::Progress,
         Input::Ready,
         Input::Failed { stay_away: None },
-        Input::Failed { stay_away: Some(Duration::from_secs(120)) },
+        Input::Failed { stay_away: Some(Duration::from_mins(2)) },
         Input::Restart,
         Input::Stop,
     ];

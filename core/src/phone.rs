@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::call::{self, Call, Effect};
 use crate::command::{Command, SignIn};
 use crate::entropy::Entropy;
-use crate::event::{AudioStats, CallDirection, CallReport, EndReason, EndedBy, Event, Notice};
+use crate::event::{AudioStats, CallDirection, EndReason, EndedBy, Event, Notice};
 use crate::hold::{self, Hold};
 use crate::ids::{CallId, LineId, SessionId};
 use crate::input::Input;
@@ -83,6 +83,7 @@ struct Session {
 }
 
 /// The whole phone without its sockets and devices.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Debug)]
 pub struct Phone {
     config: PhoneConfig,
@@ -178,10 +179,10 @@ impl Phone {
                 self.changed();
                 self.command(now, command);
             }
-            Input::LinkOpened { link } => self.to_lines(now, &LineInput::LinkOpened { link }),
-            Input::LinkReceived { link, text } => self.to_lines(now, &LineInput::LinkReceived { link, text }),
-            Input::LinkClosed { link, why } => self.to_lines(now, &LineInput::LinkClosed { link, why }),
-            Input::HttpDone { request, result } => self.to_lines(now, &LineInput::HttpDone { request, result }),
+            Input::LinkOpened { link } => self.tell_lines(now, &LineInput::LinkOpened { link }),
+            Input::LinkReceived { link, text } => self.tell_lines(now, &LineInput::LinkReceived { link, text }),
+            Input::LinkClosed { link, why } => self.tell_lines(now, &LineInput::LinkClosed { link, why }),
+            Input::HttpDone { request, result } => self.tell_lines(now, &LineInput::HttpDone { request, result }),
             Input::Media(event) => self.media_event(now, event),
             Input::AudioStats { session, stats } => self.audio_stats(session, stats),
             Input::Sound(event) => self.sound_event(event),
@@ -268,7 +269,7 @@ impl Phone {
             .map(|call| call.id)
             .collect();
         for call in due {
-            self.to_call(now, call, call::Input::Tick);
+            self.tell_call(now, call, call::Input::Tick);
         }
         while let Some(timer) = self.timers.expired(now) {
             self.changed();
@@ -281,7 +282,7 @@ impl Phone {
     }
 
     fn network_changed(&mut self, now: Instant) {
-        self.to_line(now, LineCommand::NetworkChanged);
+        self.tell_line(now, LineCommand::NetworkChanged);
         self.prepared = None;
     }
 
@@ -291,24 +292,24 @@ impl Phone {
             Command::SignOut | Command::Quit => self.sign_out(now),
             Command::Dial { to } if to.reveal().trim().is_empty() => self.problem(notice::nothing_to_dial()),
             Command::Dial { to } => match self.refusal(|can| can.dial) {
-                None => self.to_line(now, LineCommand::Dial { to }),
+                None => self.tell_line(now, LineCommand::Dial { to }),
                 Some(why) => self.problem(notice::not_possible("place a call", why)),
             },
             Command::CallMe => match self.refusal(|can| can.call_me) {
-                None => self.to_line(now, LineCommand::CallMe),
+                None => self.tell_line(now, LineCommand::CallMe),
                 Some(why) => self.problem(notice::not_possible("be called back", why)),
             },
-            Command::Answer(call) => self.to_call(now, call, call::Input::Answer),
-            Command::Decline(call) => self.to_call(now, call, call::Input::Decline),
-            Command::HangUp(call) => self.to_call(now, call, call::Input::HangUp),
+            Command::Answer(call) => self.tell_call(now, call, call::Input::Answer),
+            Command::Decline(call) => self.tell_call(now, call, call::Input::Decline),
+            Command::HangUp(call) => self.tell_call(now, call, call::Input::HangUp),
             Command::Hold { call, held } => match self.refusal(|can| can.hold) {
-                None => self.to_call(now, call, call::Input::Hold(held)),
+                None => self.tell_call(now, call, call::Input::Hold(held)),
                 Some(why) => self.problem(notice::not_possible("hold", why)),
             },
             Command::Mute { muted } => self.mute(now, muted, false),
             Command::SendDigits { call, digits } => self.send_digits(now, call, &digits),
             Command::SelectPhone { id } => match self.phone_change_refused() {
-                None => self.to_line(now, LineCommand::SelectPhone { id }),
+                None => self.tell_line(now, LineCommand::SelectPhone { id }),
                 Some(why) => self.problem(notice::not_possible("change the phone", why)),
             },
             Command::StopPersistentConnection => self.hold.handle(now, hold::Input::Stop),
@@ -321,7 +322,7 @@ impl Phone {
                 self.role_view(role).volume_percent = percent;
                 self.sound(SoundCommand::Volume { role, percent });
             }
-            Command::Reconnect => self.to_line(now, LineCommand::Connect),
+            Command::Reconnect => self.tell_line(now, LineCommand::Connect),
         }
     }
 
@@ -335,7 +336,7 @@ impl Phone {
         self.lines_so_far += 1;
         self.practice = matches!(sign_in, SignIn::Practice { .. });
         self.line = Some(Box::new(GenesysLine::new(LineId(self.lines_so_far), sign_in, entropy, self.config.seed)));
-        self.to_line(now, LineCommand::Connect);
+        self.tell_line(now, LineCommand::Connect);
     }
 
     fn sign_out(&mut self, now: Instant) {
@@ -378,7 +379,7 @@ impl Phone {
             for call in
                 self.calls.iter().filter(|call| call.connected.is_some()).map(|call| call.id).collect::<Vec<_>>()
             {
-                self.to_line(now, LineCommand::Mute { call, muted });
+                self.tell_line(now, LineCommand::Mute { call, muted });
             }
         }
     }
@@ -397,12 +398,12 @@ impl Phone {
         for digit in digits.chars() {
             self.sound(SoundCommand::DigitTone(digit));
         }
-        self.to_line(now, LineCommand::Digits { call, digits });
+        self.tell_line(now, LineCommand::Digits { call, digits });
     }
 
     // Calls.
 
-    fn to_call(&mut self, now: Instant, call: CallId, input: call::Input) {
+    fn tell_call(&mut self, now: Instant, call: CallId, input: call::Input) {
         let Some(known) = self.call_mut(call) else { return };
         known.handle(now, input);
         self.changed();
@@ -417,18 +418,34 @@ impl Phone {
                         PendingRequest::Hold => LineCommand::Hold { call, held: true },
                         PendingRequest::Resume => LineCommand::Hold { call, held: false },
                     };
-                    self.to_line(now, command);
+                    self.tell_line(now, command);
                 }
                 Effect::Tell(event) => self.event(event),
-                Effect::GiveUp => self.finish(now, call, EndedBy::Local, EndReason::Hangup, Some("unconfirmed".into())),
+                Effect::GiveUp => self.give_up(now, call),
                 Effect::Unconfirmed(request) => self.problem(notice::unconfirmed(request)),
             }
         }
     }
 
+    /// Nobody confirmed the hang-up: the end of its session tells the far side.
+    fn give_up(&mut self, now: Instant, call: CallId) {
+        let session = self.call_mut(call).and_then(|call| call.session);
+        self.finish(now, call, EndedBy::Local, EndReason::Hangup, Some("unconfirmed".into()));
+        self.settle_hold(now);
+        let Some(session) = session else { return };
+        if self.calls.iter().any(|call| call.session == Some(session)) {
+            return;
+        }
+        if self.held == Some(session) {
+            self.hold.handle(now, hold::Input::SignOut);
+        } else {
+            self.end_session(session, SessionEnd::NotNeeded);
+        }
+    }
+
     /// The call cannot go on for want of media: tell the service, and do not wait for it.
     fn fail_call(&mut self, now: Instant, call: CallId, code: &str) {
-        self.to_line(now, LineCommand::HangUp { call });
+        self.tell_line(now, LineCommand::HangUp { call });
         self.finish(now, call, EndedBy::System, EndReason::MediaFailed, Some(code.to_owned()));
     }
 
@@ -440,7 +457,7 @@ impl Phone {
         if reason == EndReason::Busy && call.direction == CallDirection::Out {
             self.timers.set(Timer::BusyTone, now + BUSY_TONE);
         }
-        let report = self.report(now, &call, by, reason, code);
+        let report = view::report(now, &call, by, reason, code);
         self.recent.truncate(MAX_RECENT - 1);
         self.recent.push_front(RecentCall {
             peer_name: call.peer_name.clone(),
@@ -452,10 +469,6 @@ impl Phone {
             reason,
         });
         self.event(Event::Ended { call: call.id, report: Box::new(report) });
-    }
-
-    fn report(&self, now: Instant, call: &Call, by: EndedBy, reason: EndReason, code: Option<String>) -> CallReport {
-        view::report(now, call, by, reason, code)
     }
 
     // Sessions.
@@ -535,10 +548,15 @@ impl Phone {
                     Some(session) => {
                         let lost = self.session_mut(session).is_none_or(|session| session.lost || session.up.is_none());
                         let why = if lost { SessionEnd::MediaFailed } else { SessionEnd::NotNeeded };
+                        let calls: Vec<CallId> =
+                            self.calls.iter().filter(|c| c.session == Some(session)).map(|c| c.id).collect();
                         self.end_session(session, why);
+                        for call in calls {
+                            self.call_lost_media(now, call);
+                        }
                     }
                     None if std::mem::take(&mut self.forgotten) => {
-                        self.to_line(now, LineCommand::EndForgottenSession);
+                        self.tell_line(now, LineCommand::EndForgottenSession);
                     }
                     None => {}
                 },
@@ -555,8 +573,15 @@ impl Phone {
                     }
                 }
                 hold::Command::AskUser => self.problem(notice::session_in_use()),
-                hold::Command::ReportFailure => self.problem(notice::session_not_opened()),
-                hold::Command::ResyncCalls => self.to_line(now, LineCommand::Resync),
+                hold::Command::ReportFailure => {
+                    self.problem(notice::session_not_opened());
+                    let waiting = |call: &&Call| call.wants_media() && call.session.is_none();
+                    let calls: Vec<CallId> = self.calls.iter().filter(waiting).map(|call| call.id).collect();
+                    for call in calls {
+                        self.fail_call(now, call, "persistent-not-opened");
+                    }
+                }
+                hold::Command::ResyncCalls => self.tell_line(now, LineCommand::Resync),
                 // The service offers sessions, so there is nothing to ask for; the microphone follows from the
                 // state below; a swapped session was closed when its successor came.
                 hold::Command::OpenMedia
@@ -635,8 +660,7 @@ impl Phone {
     /// Hands all outputs of the lines on; says whether there were any.
     fn drain_lines(&mut self, now: Instant) -> bool {
         let mut moved = false;
-        loop {
-            let Some(output) = self.line.as_mut().and_then(|line| line.poll()) else { break };
+        while let Some(output) = self.line.as_mut().and_then(|line| line.poll()) {
             moved = true;
             match output {
                 LineOutput::Event(event) => {

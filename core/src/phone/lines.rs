@@ -13,14 +13,14 @@ use crate::output::MediaCommand;
 use crate::snapshot::{AccountView, CallState, Standing};
 
 impl Phone {
-    pub(super) fn to_lines(&mut self, now: Instant, input: &LineInput) {
+    pub(super) fn tell_lines(&mut self, now: Instant, input: &LineInput) {
         // A line lets pass what is not its own.
         for line in self.line.iter_mut().chain(&mut self.leaving) {
             line.receive(now, input.clone());
         }
     }
 
-    pub(super) fn to_line(&mut self, now: Instant, command: LineCommand) {
+    pub(super) fn tell_line(&mut self, now: Instant, command: LineCommand) {
         if let Some(line) = self.line.as_mut() {
             line.command(now, command);
         }
@@ -59,7 +59,7 @@ impl Phone {
                 if self.held.is_none() && self.hold.view() == hold::View::Opening {
                     // A call waits for a session that the service gives to nobody.
                     self.forgotten = false;
-                    self.to_line(now, LineCommand::EndForgottenSession);
+                    self.tell_line(now, LineCommand::EndForgottenSession);
                 } else {
                     self.hold.handle(now, hold::Input::ServerHoldsOne);
                 }
@@ -118,11 +118,11 @@ impl Phone {
                     call.gives_up(now + after);
                 }
             }
-            CallNews::AutoAnswered => self.to_call(now, call, call::Input::AutoAnswered),
+            CallNews::AutoAnswered => self.tell_call(now, call, call::Input::AutoAnswered),
             CallNews::Attached { session } => self.attached(now, call, session),
-            CallNews::Ringing => self.to_call(now, call, call::Input::Ringing),
+            CallNews::Ringing => self.tell_call(now, call, call::Input::Ringing),
             CallNews::Connected => self.call_connected(now, call),
-            CallNews::Held(held) => self.to_call(now, call, call::Input::Held(held)),
+            CallNews::Held(held) => self.tell_call(now, call, call::Input::Held(held)),
             CallNews::Muted(muted) => self.muted_by_news(now, muted),
             CallNews::DigitsSent { digits } => {
                 for digit in digits.chars() {
@@ -136,7 +136,7 @@ impl Phone {
                 }
             }
             CallNews::Refused { request, notice } => {
-                self.to_call(now, call, call::Input::Refused(request));
+                self.tell_call(now, call, call::Input::Refused(request));
                 self.problem(notice);
             }
             CallNews::Ended { by, reason, code } => self.finish(now, call, by, reason, code),
@@ -150,7 +150,7 @@ impl Phone {
             CallDirection::Out => Event::Dialling { call: id },
         });
         if self.config.auto_answer && direction == CallDirection::In && !answered {
-            self.to_call(now, id, call::Input::Answer);
+            self.tell_call(now, id, call::Input::Answer);
         }
     }
 
@@ -158,7 +158,7 @@ impl Phone {
         let Some(call) = self.call_mut(id) else { return };
         let session = call.session;
         let first = call.connected.is_none();
-        self.to_call(now, id, call::Input::Connected);
+        self.tell_call(now, id, call::Input::Connected);
         if first {
             let counters = session.and_then(|session| self.session_mut(session)).map(|s| (s.stats.clone(), s.audio));
             let (stats, audio) = counters.unwrap_or_default();
@@ -167,7 +167,7 @@ impl Phone {
             }
         }
         if self.muted {
-            self.to_line(now, LineCommand::Mute { call: id, muted: true });
+            self.tell_line(now, LineCommand::Mute { call: id, muted: true });
         }
     }
 
@@ -278,7 +278,7 @@ impl Phone {
 
     /// Shows the call as recovering and gives it time.
     pub(super) fn call_lost_media(&mut self, now: Instant, call: CallId) {
-        self.to_call(now, call, call::Input::MediaLost);
+        self.tell_call(now, call, call::Input::MediaLost);
         let waits = self.call_mut(call).is_some_and(|call| {
             matches!(call.state(), CallState::Recovering { .. }) || call.asked.is_some() && call.session.is_none()
         });

@@ -16,19 +16,17 @@ impl Phone {
     pub(super) fn media_event(&mut self, now: Instant, event: MediaEvent) {
         match event {
             MediaEvent::Description { session, kind: DescriptionKind::Answer, sdp } => {
-                self.to_line(now, LineCommand::Answered { session, sdp });
+                self.tell_line(now, LineCommand::Answered { session, sdp });
             }
-            // No line of ours offers.
-            MediaEvent::Description { kind: DescriptionKind::Offer, .. } => {}
             MediaEvent::LocalCandidate { session, mid, candidate } => {
-                self.to_line(now, LineCommand::LocalCandidate { session, mid, candidate });
+                self.tell_line(now, LineCommand::LocalCandidate { session, mid, candidate });
             }
-            MediaEvent::EndOfCandidates { session } => self.to_line(now, LineCommand::EndOfCandidates { session }),
+            MediaEvent::EndOfCandidates { session } => self.tell_line(now, LineCommand::EndOfCandidates { session }),
             MediaEvent::Up { session, facts } => self.session_is_up(now, session, &facts),
             MediaEvent::FirstMedia { session } => self.first_media(now, session),
             MediaEvent::Interrupted { session } => self.session_interrupted(now, session),
-            // What may flow is the service's to decide; held calls are told by its events.
-            MediaEvent::RemoteDirection { .. } => {}
+            // No line of ours offers; what may flow is the service's to decide, held calls are told by its events.
+            MediaEvent::Description { kind: DescriptionKind::Offer, .. } | MediaEvent::RemoteDirection { .. } => {}
             MediaEvent::Digit { session, digit } => {
                 if let Some(call) = self.speaking_call(session) {
                     self.event(Event::DigitReceived { call, digit });
@@ -57,7 +55,7 @@ impl Phone {
         session.up = Some((now, facts.clone()));
         session.lost = false;
         self.changed();
-        self.to_line(now, LineCommand::SessionUp { session: id });
+        self.tell_line(now, LineCommand::SessionUp { session: id });
         if self.held == Some(id) {
             self.hold.handle(now, hold::Input::MediaUp);
         }
@@ -70,7 +68,7 @@ impl Phone {
                 }
                 call.media = Some(facts.clone());
             }
-            self.to_call(now, call, call::Input::MediaBack);
+            self.tell_call(now, call, call::Input::MediaBack);
         }
     }
 
@@ -96,7 +94,7 @@ impl Phone {
         }
         for call in self.calls_on(id) {
             // The engine goes on trying and says when it gives up, so there is no limit of ours.
-            self.to_call(now, call, call::Input::MediaLost);
+            self.tell_call(now, call, call::Input::MediaLost);
         }
     }
 

@@ -8,7 +8,7 @@ use super::rest::{self, Purpose, Reply};
 use super::{GenesysLine, Timer, notice, wire};
 use crate::event::{CallDirection, EndReason, EndedBy};
 use crate::ids::{CallId, SessionId};
-use crate::line::{CallNews, LineEvent, Request};
+use crate::line::{CallNews, LineEvent, Request, SessionEnd};
 use crate::output::{HttpBody, Method};
 use crate::redact::Private;
 
@@ -43,6 +43,7 @@ enum Deferred {
 }
 
 /// One conversation in which the user has a leg.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of the wire")]
 #[derive(Clone, Debug)]
 pub struct LineCall {
     pub call: CallId,
@@ -128,12 +129,11 @@ impl GenesysLine {
 
     pub(super) fn end_call(&mut self, call: CallId, by: EndedBy, reason: EndReason, code: Option<String>) {
         let Some(index) = self.calls.iter().position(|known| known.call == call) else { return };
-        let LineCall { conversation, session, .. } = self.calls.remove(index);
+        let LineCall { conversation, .. } = self.calls.remove(index);
         self.timers.cancel(&Timer::NoSession(call));
         // A proposal stays as long as its session, which may serve other calls.
         let used: Vec<_> = self.sessions.iter().map(|session| session.key.clone()).collect();
         self.proposals.retain(|p| Some(&p.conversation) != conversation.as_ref() || used.contains(&p.id));
-        let _ = session;
         self.news(call, CallNews::Ended { by, reason, code });
     }
 
@@ -273,7 +273,7 @@ impl GenesysLine {
             return;
         }
         let own = self.sessions.iter().find(|s| !s.eager && known.conversation.as_deref() == Some(&s.conversation));
-        let Some(session) = own.map(|session| session.session).or_else(|| self.active_session()) else { return };
+        let Some(session) = own.map(|session| session.id).or_else(|| self.active_session()) else { return };
         if let Some(known) = self.call_mut(call) {
             known.session = Some(session);
         }
@@ -395,7 +395,18 @@ impl GenesysLine {
             .iter()
             .find(|p| known.conversation.as_deref() == Some(&p.conversation))
             .map(|proposal| proposal.id.clone());
-        let attached = known.session.is_some();
+        // A second call on a station that shows many: most services share the one session that is kept.
+        if proposal.is_none()
+            && known.session.is_none()
+            && self.persistent()
+            && let Some(session) = self.sessions.first().map(|session| session.id)
+        {
+            if let Some(known) = self.call_mut(call) {
+                known.session = Some(session);
+            }
+            self.news(call, CallNews::Attached { session });
+        }
+        let attached = self.call(call).is_some_and(|known| known.session.is_some());
         let answer = match proposal {
             Some(id) => {
                 self.proceed(&id);
@@ -573,6 +584,7 @@ impl GenesysLine {
                 } else {
                     EndReason::Cancelled
                 };
+                self.end_session_of(call);
                 return self.end_call(call, EndedBy::Local, reason, Some("unconfirmed".into()));
             }
         }
@@ -592,6 +604,16 @@ impl GenesysLine {
         };
         let notice = notice::request_failed(what, &why);
         self.news(call, CallNews::Refused { request, notice });
+    }
+
+    /// Ends the call's session, unless other calls use it.
+    fn end_session_of(&mut self, call: CallId) {
+        let Some(session) = self.call(call).and_then(|known| known.session) else { return };
+        if self.calls.iter().any(|other| other.call != call && other.session == Some(session)) {
+            return;
+        }
+        self.end_session(session, SessionEnd::NotNeeded);
+        self.emit(LineEvent::SessionEnded { session });
     }
 
     pub(super) fn digits_answered(&mut self, call: CallId, digits: String, reply: &Reply) {
@@ -638,6 +660,7 @@ impl GenesysLine {
 }
 
 /// What is known of a leg that ended.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Clone, Copy, Debug)]
 struct Ended {
     connected: bool,

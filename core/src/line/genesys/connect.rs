@@ -78,7 +78,7 @@ impl GenesysLine {
         for call in live {
             self.hang_up(call);
         }
-        let sessions: Vec<_> = self.sessions.iter().map(|session| session.session).collect();
+        let sessions: Vec<_> = self.sessions.iter().map(|session| session.id).collect();
         for session in sessions {
             self.end_session(session, SessionEnd::NotNeeded);
         }
@@ -174,6 +174,9 @@ impl GenesysLine {
             }
             return;
         }
+        if self.stream.is_some() {
+            return;
+        }
         self.step = SignInStep::Connecting;
         if self.soft_reconnects >= MAX_SOFT_RECONNECTS {
             self.hard = true;
@@ -190,14 +193,12 @@ impl GenesysLine {
             }
             return;
         };
-        if self.stream.is_none() {
-            self.soft_reconnects += 1;
-            let Some(streaming) = self.hosts.as_ref().map(|hosts| hosts.streaming.clone()) else { return };
-            let link = LinkId(self.links.next());
-            self.stream = Some(super::Stream::new(link));
-            let url = format!("{streaming}/stream/channels/{}", rest::segment(&channel));
-            self.out.push_back(LineOutput::OpenLink { link, url, subprotocol: "xmpp" });
-        }
+        self.soft_reconnects += 1;
+        let Some(streaming) = self.hosts.as_ref().map(|hosts| hosts.streaming.clone()) else { return };
+        let link = LinkId(self.links.next());
+        self.stream = Some(super::Stream::new(link));
+        let url = format!("{streaming}/stream/channels/{}", rest::segment(&channel));
+        self.out.push_back(LineOutput::OpenLink { link, url, subprotocol: "xmpp" });
         self.link.handle(now, link::Input::Progress);
     }
 
@@ -458,7 +459,7 @@ impl GenesysLine {
         if let Some(seconds) = reply.expires_in {
             // A tenth before its end, so that no request meets the end.
             let life = Duration::from_secs(seconds.min(30 * 86_400));
-            self.timers.set(Timer::TokenRenew, now + (life - life / 10).max(Duration::from_secs(30)));
+            self.timers.set(Timer::TokenRenew, now + life.mul_f64(0.9).max(Duration::from_secs(30)));
         }
         for (purpose, ask) in std::mem::take(&mut self.again) {
             self.ask(purpose, ask);

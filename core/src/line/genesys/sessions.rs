@@ -17,7 +17,7 @@ const MAX_PROPOSALS: usize = 16;
 const MAX_SESSIONS: usize = 8;
 /// Candidates kept for offers that have not come; the oldest goes.
 const MAX_EARLY: usize = 128;
-const EARLY_LIFE: Duration = Duration::from_secs(60);
+const EARLY_LIFE: Duration = Duration::from_mins(1);
 /// Offers remembered, because the gateway repeats them.
 const MAX_SEEN_OFFERS: usize = 16;
 
@@ -35,7 +35,7 @@ pub struct Proposal {
 /// A media session that was offered.
 #[derive(Clone, Debug)]
 pub struct Session {
-    pub session: SessionId,
+    pub id: SessionId,
     /// The wire's name for it.
     pub key: String,
     pub conversation: String,
@@ -168,7 +168,7 @@ impl GenesysLine {
                     }
                     self.seen_offers.push_back(id);
                 }
-                self.offered(now, from.unwrap_or_default(), session, conversation, sdp, reinvite);
+                self.offered(now, from.unwrap_or_default(), &session, conversation, sdp, reinvite);
             }
             RtcMethod::Candidate { session, candidate } => self.remote_candidate(now, session, candidate),
             RtcMethod::Terminate { session, reason } => self.terminated(&session, reason.as_deref()),
@@ -180,7 +180,7 @@ impl GenesysLine {
         &mut self,
         now: Instant,
         from: &str,
-        key: String,
+        key: &str,
         conversation: Option<String>,
         offer: String,
         reinvite: bool,
@@ -192,7 +192,7 @@ impl GenesysLine {
                 session.conversation = conversation;
             }
             if session.ice == ice {
-                let session = session.session;
+                let session = session.id;
                 return self.emit(LineEvent::SessionRenegotiated { session, offer });
             }
         }
@@ -202,10 +202,10 @@ impl GenesysLine {
         if same_key.is_none() && !proceeded && !reinvite {
             // Of a session that we do not have, for instance from before a restart: it has to end, or it would
             // swallow the next call.
-            return self.send_terminate(&key, from, "gone");
+            return self.send_terminate(key, from, "gone");
         }
         if same_key.is_none() && self.sessions.len() >= MAX_SESSIONS {
-            return self.send_terminate(&key, from, "general-error");
+            return self.send_terminate(key, from, "general-error");
         }
         let conversation =
             conversation.or_else(|| proposal.as_ref().map(|p| p.conversation.clone())).unwrap_or_default();
@@ -216,12 +216,12 @@ impl GenesysLine {
             let index = self.sessions.iter().position(|session| reinvite && session.conversation == conversation)?;
             Some((self.sessions.remove(index), true))
         });
-        let replaces = old.as_ref().map(|(old, _)| old.session);
+        let replaces = old.as_ref().map(|(old, _)| old.id);
         let own = self.identity.as_ref().map(|identity| identity.bare.reveal().clone()).unwrap_or_default();
-        self.send(write::session_message(&own, "accept", &key));
+        self.send(write::session_message(&own, "accept", key));
         self.sessions.push(Session {
-            session,
-            key: key.clone(),
+            id: session,
+            key: key.to_owned(),
             conversation: conversation.clone(),
             peer: from.to_owned(),
             eager,
@@ -238,7 +238,7 @@ impl GenesysLine {
             self.timers.cancel(&Timer::NoSession(call));
         }
         self.emit(LineEvent::SessionOffered { session, call, offer, replaces });
-        self.early_candidates(now, &key, session);
+        self.early_candidates(now, key, session);
     }
 
     fn early_candidates(&mut self, now: Instant, key: &str, session: SessionId) {
@@ -260,7 +260,7 @@ impl GenesysLine {
             return;
         }
         if let Some(session) = self.sessions.iter().find(|session| session.key == key) {
-            let session = session.session;
+            let session = session.id;
             return self.emit(LineEvent::RemoteCandidate { session, candidate });
         }
         if self.early.len() == MAX_EARLY {
@@ -272,7 +272,7 @@ impl GenesysLine {
     fn terminated(&mut self, key: &str, reason: Option<&str>) {
         self.proposals.retain(|proposal| proposal.id != key);
         let Some(index) = self.sessions.iter().position(|session| session.key == key) else { return };
-        let session = self.sessions.remove(index).session;
+        let session = self.sessions.remove(index).id;
         let mut ended = Vec::new();
         for call in self.calls.iter_mut().filter(|call| call.session == Some(session)) {
             call.session = None;
@@ -294,11 +294,11 @@ impl GenesysLine {
     pub(super) fn idle_sessions_gone(&mut self) {
         let used: Vec<_> = self.calls.iter().filter_map(|call| call.session).collect();
         let (kept, gone): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.sessions).into_iter().partition(|session| used.contains(&session.session));
+            std::mem::take(&mut self.sessions).into_iter().partition(|session| used.contains(&session.id));
         self.sessions = kept;
         for session in gone {
             self.proposals.retain(|proposal| proposal.id != session.key);
-            self.emit(LineEvent::SessionEnded { session: session.session });
+            self.emit(LineEvent::SessionEnded { session: session.id });
         }
     }
 
@@ -308,9 +308,9 @@ impl GenesysLine {
             return None;
         }
         let unused = |session: &&Session| {
-            !self.session_per_call() || !self.calls.iter().any(|call| call.session == Some(session.session))
+            !self.session_per_call() || !self.calls.iter().any(|call| call.session == Some(session.id))
         };
-        self.sessions.iter().find(unused).map(|session| session.session)
+        self.sessions.iter().find(unused).map(|session| session.id)
     }
 
     fn call_for_session(&mut self, now: Instant, conversation: &str) -> Option<CallId> {
@@ -331,12 +331,12 @@ impl GenesysLine {
     // What we say.
 
     pub(super) fn send_answer(&mut self, session: SessionId, sdp: &str) {
-        let Some(known) = self.sessions.iter_mut().find(|known| known.session == session) else { return };
+        let Some(known) = self.sessions.iter_mut().find(|known| known.id == session) else { return };
         let key = known.key.clone();
         if let Some((old_key, old_peer)) = known.replaces.take() {
             self.send_terminate(&old_key, &old_peer, "alternative-session");
         }
-        self.rpc(session, "answer", json!({ "sdp": sdp, "sessionId": key }));
+        self.rpc(session, "answer", &json!({ "sdp": sdp, "sessionId": key }));
     }
 
     pub(super) fn send_candidate(&mut self, session: SessionId, mid: &str, candidate: &str) {
@@ -345,21 +345,21 @@ impl GenesysLine {
         }
         let Some(key) = self.session_key(session) else { return };
         let fragment = format!("m={mid} 9 RTP/AVP 0\r\na={candidate}\r\n");
-        self.rpc(session, "iceCandidate", json!({ "sessionId": key, "sdp": fragment }));
+        self.rpc(session, "iceCandidate", &json!({ "sessionId": key, "sdp": fragment }));
     }
 
     pub(super) fn send_end_of_candidates(&mut self, session: SessionId) {
         let Some(key) = self.session_key(session) else { return };
-        self.rpc(session, "iceCandidate", json!({ "sessionId": key, "sdp": "a=end-of-candidates\r\n" }));
+        self.rpc(session, "iceCandidate", &json!({ "sessionId": key, "sdp": "a=end-of-candidates\r\n" }));
     }
 
     pub(super) fn session_up(&mut self, session: SessionId) {
         let Some(key) = self.session_key(session) else { return };
-        self.rpc(session, "info", json!({ "sessionId": key, "status": "active" }));
+        self.rpc(session, "info", &json!({ "sessionId": key, "status": "active" }));
     }
 
     pub(super) fn end_session(&mut self, session: SessionId, why: SessionEnd) {
-        let Some(index) = self.sessions.iter().position(|known| known.session == session) else { return };
+        let Some(index) = self.sessions.iter().position(|known| known.id == session) else { return };
         let Session { key, peer, .. } = self.sessions.remove(index);
         self.proposals.retain(|proposal| proposal.id != key);
         for call in self.calls.iter_mut().filter(|call| call.session == Some(session)) {
@@ -374,20 +374,18 @@ impl GenesysLine {
     }
 
     fn session_key(&self, session: SessionId) -> Option<String> {
-        self.sessions.iter().find(|known| known.session == session).map(|known| known.key.clone())
+        self.sessions.iter().find(|known| known.id == session).map(|known| known.key.clone())
     }
 
     fn send_terminate(&mut self, key: &str, peer: &str, reason: &str) {
         self.rpc_to(peer, "terminate", &json!({ "sessionId": key, "reason": reason }));
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "the value is made for this call")]
-    fn rpc(&mut self, session: SessionId, method: &str, params: serde_json::Value) {
-        let Some(peer) = self.sessions.iter().find(|known| known.session == session).map(|known| known.peer.clone())
-        else {
+    fn rpc(&mut self, session: SessionId, method: &str, params: &serde_json::Value) {
+        let Some(peer) = self.sessions.iter().find(|known| known.id == session).map(|known| known.peer.clone()) else {
             return;
         };
-        self.rpc_to(&peer, method, &params);
+        self.rpc_to(&peer, method, params);
     }
 
     fn rpc_to(&mut self, peer: &str, method: &str, params: &serde_json::Value) {
@@ -412,7 +410,9 @@ fn may_be_sent(candidate: &str) -> bool {
     let transport = words.nth(2).unwrap_or_default();
     let address = words.nth(1).unwrap_or_default();
     let kind = words.nth(2).unwrap_or_default();
-    transport.eq_ignore_ascii_case("udp") && !address.ends_with(".local") && !(kind == "host" && address.contains(':'))
+    transport.eq_ignore_ascii_case("udp")
+        && !address.to_ascii_lowercase().ends_with(".local")
+        && !(kind == "host" && address.contains(':'))
 }
 
 #[cfg(test)]

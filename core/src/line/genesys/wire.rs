@@ -287,7 +287,7 @@ impl Conversation {
                 .filter(|participant| participant.user() == user && participant.purpose != "voicemail")
         };
         // The newest stands last.
-        own().filter(|participant| participant.call().is_some()).last().or_else(|| own().last())
+        own().rfind(|participant| participant.call().is_some()).or_else(|| own().next_back())
     }
 
     /// Whom the user talks to: a customer or external party if there is one, else anybody else with a call.
@@ -304,8 +304,8 @@ impl Conversation {
         if let Some(name) = mine.queue_name.clone().filter(|name| !name.is_empty()) {
             return Some(name);
         }
-        let acd = self.participants.iter().take(MAX_PARTICIPANTS).filter(|p| p.purpose == "acd");
-        acd.last().map(|queue| queue.name.clone()).filter(|name| !name.is_empty())
+        let acd = self.participants.iter().take(MAX_PARTICIPANTS).rfind(|p| p.purpose == "acd");
+        acd.map(|queue| queue.name.clone()).filter(|name| !name.is_empty())
     }
 }
 

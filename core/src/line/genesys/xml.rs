@@ -43,10 +43,9 @@ fn depth_is_fine(text: &str) -> bool {
         for byte in bytes.by_ref() {
             match quote {
                 Some(open) if byte == open => quote = None,
-                Some(_) => {}
                 None if byte == b'"' || byte == b'\'' => quote = Some(byte),
                 None if byte == b'>' => break,
-                None => {}
+                Some(_) | None => {}
             }
             last = byte;
         }
