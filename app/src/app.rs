@@ -164,6 +164,8 @@ pub struct Window<L> {
     settings_file: Option<PathBuf>,
     /// The user has answered the question about the call.
     may_close: bool,
+    /// At least one frame was.
+    drawn: bool,
 }
 
 /// Events taken in one frame; the rest waits for the next, so that a flood never stops drawing.
@@ -183,6 +185,7 @@ impl<L: Link> Window<L> {
             start_practice: None,
             settings_file: None,
             may_close: false,
+            drawn: false,
         }
     }
 
@@ -317,6 +320,9 @@ impl<L: Link> eframe::App for Window<L> {
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.draw(ui, Instant::now());
+        if !std::mem::replace(&mut self.drawn, true) {
+            tracing::info!("the first frame is drawn");
+        }
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {

@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::process::{Running, Scratch, program, wait_for};
 
@@ -183,18 +183,27 @@ impl Pulse {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut output = child.stdout.take().unwrap();
         let samples = Arc::new(Mutex::new(Vec::new()));
-        let shared = Arc::clone(&samples);
+        let began = Arc::new(Mutex::new(None));
+        let (shared, earliest) = (Arc::clone(&samples), Arc::clone(&began));
         std::thread::spawn(move || {
             let (mut buffer, mut rest) = ([0_u8; 8_192], Vec::new());
             while let Ok(count @ 1..) = output.read(&mut buffer) {
                 rest.extend_from_slice(&buffer[..count]);
                 let whole = rest.len() / 4 * 4;
                 let mut shared = shared.lock().unwrap();
+                let length = Duration::from_secs_f64((shared.len() + whole / 4) as f64 / 48_000.0);
+                let start = Instant::now().checked_sub(length);
+                // The piece that was held up least tells the start best.
+                let mut earliest = earliest.lock().unwrap();
+                *earliest = match (*earliest, start) {
+                    (Some(known), Some(start)) => Some(start.min(known)),
+                    (known, start) => known.or(start),
+                };
                 shared.extend(rest[..whole].chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
                 rest.drain(..whole);
             }
         });
-        Recording { samples, _parec: Running::from_child("parec", child) }
+        Recording { samples, began, _parec: Running::from_child("parec", child) }
     }
 
     /// Ends the sound server under everybody's feet.
@@ -212,10 +221,17 @@ pub struct Player(#[expect(dead_code, reason = "held for its drop")] Running);
 #[derive(Debug)]
 pub struct Recording {
     samples: Arc<Mutex<Vec<f32>>>,
+    began: Arc<Mutex<Option<Instant>>>,
     _parec: Running,
 }
 
 impl Recording {
+    /// When the first sample was played, as the pieces' arrival tells it; the same small delay is in every recording,
+    /// so that two of them can be held against each other.
+    pub fn began(&self) -> Option<Instant> {
+        *self.began.lock().unwrap()
+    }
+
     pub fn so_far(&self) -> Vec<f32> {
         self.samples.lock().unwrap().clone()
     }

@@ -42,7 +42,17 @@ impl PhoneSide {
         engine.set_local_addresses(now, &[host]);
         let phone = Phone::new(config, now);
         let legs = Legs::new(host);
-        Self { phone, engine, desk, legs, devices, host, events: Vec::new(), next_frame: now + FRAME, log: std::env::var_os("WORLD_LOG").is_some() }
+        Self {
+            phone,
+            engine,
+            desk,
+            legs,
+            devices,
+            host,
+            events: Vec::new(),
+            next_frame: now + FRAME,
+            log: std::env::var_os("WORLD_LOG").is_some(),
+        }
     }
 
     /// Hands one input in; what the outside has to do comes back.
