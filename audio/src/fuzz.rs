@@ -12,7 +12,11 @@ pub fn epoch() -> Instant {
     Instant::now()
 }
 
-/// Packets with any header, payload and time, and pulls between them. What comes out is finite and bounded.
+/// Packets with any header, payload and time, and pulls between them.
+///
+/// # Panics
+///
+/// When what comes out is not finite, or the counts contradict each other: that is what the fuzzer looks for.
 pub fn fuzz_jitter(bytes: &[u8]) {
     let Ok(decoder) = Coding::Opus.decoder() else { return };
     let mut buffer = AdaptiveBuffer::new(decoder);
@@ -46,6 +50,10 @@ pub fn fuzz_jitter(bytes: &[u8]) {
 }
 
 /// Any payload, decoded, looked into for redundancy, and followed by concealment.
+///
+/// # Panics
+///
+/// When what comes out is not finite, or not as long as the packet's head said.
 pub fn fuzz_decode(bytes: &[u8]) {
     let Ok(mut decoder) = Coding::Opus.decoder() else { return };
     let mut out = vec![0.0; MAX_PACKET_SAMPLES];

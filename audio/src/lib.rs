@@ -11,6 +11,7 @@
     test,
     allow(clippy::disallowed_methods, reason = "tests take the start of their simulated time from the clock")
 )]
+#![allow(clippy::cast_possible_wrap, reason = "counts of samples and packets stay far below 2^63")]
 
 pub mod capture;
 pub mod codec;

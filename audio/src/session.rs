@@ -64,13 +64,11 @@ impl SessionAudio {
     /// [`packet_ticks`](Self::packet_ticks) of the RTP clock.
     pub fn push_capture(&mut self, frame: &Frame) -> Option<&[u8]> {
         self.sent.push(frame);
-        match self.encoder.push(frame, self.payload.as_mut_slice()) {
-            Ok(length) => self.payload.get(..length?),
-            Err(_) => {
-                self.encode_failures += 1;
-                None
-            }
-        }
+        let Ok(length) = self.encoder.push(frame, self.payload.as_mut_slice()) else {
+            self.encode_failures += 1;
+            return None;
+        };
+        self.payload.get(..length?)
     }
 
     /// How many ticks of the RTP clock one packet stands for.

@@ -45,7 +45,7 @@ const REST: Duration = Duration::from_millis(50);
 const CLOCK_JUMP: i64 = 500 * MS;
 /// Packets of a source that was just replaced are strays for this long.
 const STRAY: Duration = Duration::from_secs(1);
-/// A jump in the sequence beyond this is another stream (RFC 3550 appendix A.1, MAX_DROPOUT).
+/// A jump in the sequence beyond this is another stream (RFC 3550 appendix A.1, `MAX_DROPOUT`).
 const SEQUENCE_JUMP: i64 = 3000;
 /// How many packets loss and redundancy are remembered for: 5 s, so that single losses add up.
 const MEMORY: f32 = 250.0;
@@ -169,9 +169,9 @@ impl AdaptiveBuffer {
         match self.newest {
             None => (i64::from(packet.sequence), to_samples(i64::from(packet.timestamp))),
             Some((sequence, timestamp, _)) => {
-                let ahead = packet.sequence.wrapping_sub(sequence as u16) as i16;
+                let ahead = packet.sequence.wrapping_sub(sequence as u16).cast_signed();
                 let ticks = timestamp * clock / i64::from(SAMPLE_RATE_HZ);
-                let later = packet.timestamp.wrapping_sub(ticks as u32) as i32;
+                let later = packet.timestamp.wrapping_sub(ticks as u32).cast_signed();
                 (sequence + i64::from(ahead), to_samples(ticks + i64::from(later)))
             }
         }

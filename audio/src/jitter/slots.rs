@@ -26,18 +26,18 @@ enum Slot {
 }
 
 pub(super) struct Slots {
-    slots: Vec<Slot>,
+    states: Vec<Slot>,
     bytes: Vec<u8>,
     waiting: usize,
 }
 
 impl Slots {
     pub(super) fn new() -> Self {
-        Self { slots: vec![Slot::Never; SLOTS], bytes: vec![0; SLOTS * PAYLOAD_LIMIT], waiting: 0 }
+        Self { states: vec![Slot::Never; SLOTS], bytes: vec![0; SLOTS * PAYLOAD_LIMIT], waiting: 0 }
     }
 
     pub(super) fn clear(&mut self) {
-        self.slots.fill(Slot::Never);
+        self.states.fill(Slot::Never);
         self.waiting = 0;
     }
 
@@ -50,7 +50,7 @@ impl Slots {
         let index = index(sequence);
         let length = payload.len().min(PAYLOAD_LIMIT);
         let start = index * PAYLOAD_LIMIT;
-        let Some(slot) = self.slots.get_mut(index) else { return };
+        let Some(slot) = self.states.get_mut(index) else { return };
         if !matches!(slot, Slot::Waiting(_)) {
             self.waiting += 1;
         }
@@ -62,7 +62,7 @@ impl Slots {
 
     /// Whether exactly this packet is waiting or was played.
     pub(super) fn knows(&self, sequence: i64) -> bool {
-        match self.slots.get(index(sequence)) {
+        match self.states.get(index(sequence)) {
             Some(Slot::Waiting(waiting)) => waiting.sequence == sequence,
             Some(Slot::Done(done)) => *done == sequence,
             Some(Slot::Never) | None => false,
@@ -74,7 +74,7 @@ impl Slots {
         if self.waiting == 0 {
             return None;
         }
-        (sequence..sequence + SLOTS as i64).find_map(|sequence| match self.slots.get(index(sequence)) {
+        (sequence..sequence + SLOTS as i64).find_map(|sequence| match self.states.get(index(sequence)) {
             Some(Slot::Waiting(waiting)) if waiting.sequence == sequence => Some(*waiting),
             _ => None,
         })
@@ -86,7 +86,7 @@ impl Slots {
     }
 
     pub(super) fn each(&self) -> impl Iterator<Item = Waiting> + '_ {
-        self.slots.iter().filter_map(|slot| match slot {
+        self.states.iter().filter_map(|slot| match slot {
             Slot::Waiting(waiting) => Some(*waiting),
             Slot::Never | Slot::Done(_) => None,
         })
@@ -99,7 +99,7 @@ impl Slots {
 
     /// Its turn is over.
     pub(super) fn done(&mut self, sequence: i64) {
-        if let Some(slot) = self.slots.get_mut(index(sequence)) {
+        if let Some(slot) = self.states.get_mut(index(sequence)) {
             if matches!(slot, Slot::Waiting(waiting) if waiting.sequence == sequence) {
                 self.waiting -= 1;
             }
@@ -110,7 +110,7 @@ impl Slots {
     /// Drops what waits below `sequence`; returns how many.
     pub(super) fn drop_below(&mut self, sequence: i64) -> u64 {
         let mut dropped = 0;
-        for slot in &mut self.slots {
+        for slot in &mut self.states {
             if matches!(slot, Slot::Waiting(waiting) if waiting.sequence < sequence) {
                 *slot = Slot::Never;
                 self.waiting -= 1;
