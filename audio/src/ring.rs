@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn late_ticks_fill_the_ring_higher_until_nothing_is_missed() {
         // Every 50th tick is 18 ms late.
-        let late = |tick: u32| if tick % 50 == 0 { 0.018 } else { 0.0 };
+        let late = |tick: u32| if tick.is_multiple_of(50) { 0.018 } else { 0.0 };
         let (missed, longest) = play(48_000, 10.0, late);
         assert!(missed < 48 * 30, "{missed} samples in three minutes");
         assert!(longest < Duration::from_millis(50), "{longest:?}");

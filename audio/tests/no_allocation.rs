@@ -1,6 +1,8 @@
 //! Everything that runs once per frame runs under an allocator that notices each call.
 #![cfg(debug_assertions)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc, reset_violation_count, violation_count};
@@ -95,10 +97,10 @@ fn ten_seconds_of_a_call_on_a_bad_network_do_not_allocate() {
 fn resampling_and_rings_do_not_allocate() {
     for rate_hz in [8_000, 44_100, 48_000, 96_000] {
         let (mut device_in, samples) = rtrb::RingBuffer::new(rate_hz as usize / 2);
-        let stream = CaptureStream { samples, rate_hz, health: Default::default(), keep: Box::new(()) };
+        let stream = CaptureStream { samples, rate_hz, health: Arc::default(), keep: Box::new(()) };
         let mut reader = CaptureReader::new(stream).unwrap();
         let (samples, mut device_out) = rtrb::RingBuffer::new(rate_hz as usize / 4);
-        let stream = PlaybackStream { samples, rate_hz, health: Default::default(), keep: Box::new(()) };
+        let stream = PlaybackStream { samples, rate_hz, health: Arc::default(), keep: Box::new(()) };
         let mut writer = PlaybackWriter::new(stream).unwrap();
         let mut from = FromFrames::new(rate_hz).unwrap();
         let mut into = IntoFrames::new(rate_hz).unwrap();

@@ -59,10 +59,7 @@ impl PlaybackEnd {
 
     /// Fills one device buffer, the same in each of `channels`. A dry ring gives silence; it counts as an underrun once
     /// the first sample was there.
-    pub fn fill<T: Copy>(&mut self, interleaved: &mut [T], channels: usize)
-    where
-        T: FromSample<f32>,
-    {
+    pub fn fill<T: Copy + FromSample<f32>>(&mut self, interleaved: &mut [T], channels: usize) {
         let (mut samples, mut missing) = (0, 0);
         for frame in interleaved.chunks_exact_mut(channels.max(1)) {
             samples += 1;

@@ -24,6 +24,10 @@ use sound_thread::{Message, SoundThread};
 
 pub use virtual_device::choice_of_id;
 
+#[cfg(all(test, debug_assertions))]
+#[global_allocator]
+static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;
+
 /// Requests, results and wakes on their way to the sound thread. Full: requests are dropped and logged; it would mean
 /// that the thread hangs in the sound service.
 const INBOX: usize = 256;

@@ -19,7 +19,7 @@ use pulseaudio::protocol::stream::{BufferAttr, StreamFlags};
 use pulseaudio::protocol::{
     self, AuthParams, AuthReply, ChannelMap, Command, CreatePlaybackStreamReply, CreateRecordStreamReply,
     DESCRIPTOR_SIZE, Descriptor, DescriptorFlags, MAX_VERSION, PlaybackStreamParams, Prop, Props, ProtocolError,
-    PulseError, RecordStreamParams, SampleFormat, SampleSpec, SetClientNameReply,
+    PulseError, RecordStreamParams, SampleFormat, SampleSpec, SetClientNameReply, SetPlaybackStreamBufferAttrParams,
 };
 
 use crate::callback::{CaptureEnd, PlaybackEnd};
@@ -30,6 +30,11 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 const BYTES_PER_SAMPLE: u32 = 4;
 /// All of the way through the service and the device's buffer that may be chosen.
 const TARGET: u32 = samples_in_ms(20);
+/// A computer that twice within [`UNDERFLOWS_APART`] did not let us answer in time gets this much more, up to
+/// [`TARGET_MOST`].
+const TARGET_MORE: u32 = samples_in_ms(10);
+const TARGET_MOST: u32 = samples_in_ms(60);
+const UNDERFLOWS_APART: u64 = samples_in_ms(10_000) as u64;
 /// Playback is asked for in bites of at least this. The device's buffer gets (target − 2 bites) / 2 of the way.
 const BITE: u32 = samples_in_ms(5);
 /// What a microphone delivers at once.
@@ -125,12 +130,7 @@ pub fn open(id: &str, role: Role, broken: impl Fn() + Send + 'static) -> Result<
             sample_spec,
             channel_map: ChannelMap::mono(),
             sink_name: Some(name),
-            buffer_attr: BufferAttr {
-                target_length: TARGET * BYTES_PER_SAMPLE,
-                minimum_request_length: BITE * BYTES_PER_SAMPLE,
-                pre_buffering: BITE * BYTES_PER_SAMPLE,
-                ..BufferAttr::default()
-            },
+            buffer_attr: playback_buffer(TARGET),
             flags,
             props: properties(role),
             ..PlaybackStreamParams::default()
@@ -165,6 +165,16 @@ pub fn open(id: &str, role: Role, broken: impl Fn() + Send + 'static) -> Result<
         .map_err(failed)?;
     let stream = PulseStream { socket, closing, thread: Some(thread) };
     Ok(OpenDevice { stream: Box::new(stream), end, rate_hz: SAMPLE_RATE_HZ, health })
+}
+
+/// The service starts, and starts again after an underflow, as soon as it has one bite.
+fn playback_buffer(target: u32) -> BufferAttr {
+    BufferAttr {
+        target_length: target * BYTES_PER_SAMPLE,
+        minimum_request_length: BITE * BYTES_PER_SAMPLE,
+        pre_buffering: BITE * BYTES_PER_SAMPLE,
+        ..BufferAttr::default()
+    }
 }
 
 fn properties(role: Role) -> Props {
@@ -206,6 +216,11 @@ struct Pump {
     side: Side,
     bytes: Vec<u8>,
     samples: Vec<f32>,
+    /// Of the playback, in samples, as asked for.
+    target: u32,
+    /// Samples sent so far, which is the clock here, and when the service last ran dry.
+    sent: u64,
+    underflow_at: Option<u64>,
 }
 
 impl Pump {
@@ -216,19 +231,27 @@ impl Pump {
             side,
             bytes: vec![0; DESCRIPTOR_SIZE + ROOM],
             samples: vec![0.0; ROOM / BYTES_PER_SAMPLE as usize],
+            target: TARGET,
+            sent: 0,
+            underflow_at: None,
         }
     }
 
     /// Until the connection ends.
     fn run(&mut self) -> Result<(), ProtocolError> {
         loop {
-            let descriptor = protocol::read_descriptor(&mut self.connection.socket)?;
-            let length = descriptor.length as usize;
-            if descriptor.channel == COMMANDS {
-                self.command(length)?;
-            } else {
-                self.data(length, descriptor.channel == self.channel)?;
-            }
+            self.step()?;
+        }
+    }
+
+    /// Waits for one message and does what it says.
+    fn step(&mut self) -> Result<(), ProtocolError> {
+        let descriptor = protocol::read_descriptor(&mut self.connection.socket)?;
+        let length = descriptor.length as usize;
+        if descriptor.channel == COMMANDS {
+            self.command(length)
+        } else {
+            Ok(self.data(length, descriptor.channel == self.channel)?)
         }
     }
 
@@ -244,11 +267,30 @@ impl Pump {
             Ok((_, Command::PlaybackStreamKilled(_) | Command::RecordStreamKilled(_))) => {
                 return Err(ProtocolError::ServerError(PulseError::Killed));
             }
+            Ok((_, Command::Underflow(_))) => self.underflow()?,
             // Moved, suspended, latency changed: nothing to do. What a newer service says in words this crate does not
             // know is as unimportant.
             Ok(_) | Err(_) => {}
         }
         Ok(())
+    }
+
+    /// The service had nothing to play: this thread did not run in time. Rare, so it may allocate.
+    fn underflow(&mut self) -> Result<(), ProtocolError> {
+        let again = self.underflow_at.is_some_and(|before| self.sent - before < UNDERFLOWS_APART);
+        self.underflow_at = Some(self.sent);
+        if !again || self.target >= TARGET_MOST {
+            return Ok(());
+        }
+        self.target += TARGET_MORE;
+        self.underflow_at = None;
+        let params = SetPlaybackStreamBufferAttrParams {
+            index: self.channel,
+            buffer_attr: playback_buffer(self.target),
+            adjust_latency: true,
+            early_requests: false,
+        };
+        self.connection.send(3, &Command::SetPlaybackStreamBufferAttr(params))
     }
 
     /// Sends as much as the service asked for.
@@ -265,6 +307,7 @@ impl Pump {
                 return Ok(());
             };
             end.fill(samples, 1);
+            self.sent += count as u64;
             let Some((head, body)) = message.split_first_chunk_mut::<DESCRIPTOR_SIZE>() else { return Ok(()) };
             let descriptor = Descriptor {
                 length: body.len() as u32,
@@ -301,5 +344,107 @@ impl Pump {
             end.push(self.samples.get(..taken).unwrap_or_default(), 1);
         }
         Ok(())
+    }
+}
+
+// The allocator that counts exists in debug builds only.
+#[cfg(all(test, debug_assertions))]
+mod tests {
+    use assert_no_alloc::{assert_no_alloc, reset_violation_count, violation_count};
+    use pulseaudio::protocol::{Request, Underflow};
+
+    use super::*;
+
+    const CHANNEL: u32 = 7;
+
+    /// A pump, and the service's end of its socket.
+    fn pump(side: impl FnOnce(Arc<StreamHealth>) -> Side) -> (Pump, UnixStream, Arc<StreamHealth>) {
+        let (ours, service) = UnixStream::pair().unwrap();
+        let connection = Connection { socket: BufReader::with_capacity(ROOM, ours), version: MAX_VERSION };
+        let health = Arc::<StreamHealth>::default();
+        (Pump::new(connection, CHANNEL, side(Arc::clone(&health))), service, health)
+    }
+
+    fn say(service: &mut UnixStream, command: &Command) {
+        protocol::write_command_message(service, 0, command, MAX_VERSION).unwrap();
+    }
+
+    /// Handles one message; nothing may be allocated meanwhile.
+    fn step(pump: &mut Pump) {
+        reset_violation_count();
+        assert_no_alloc(|| pump.step()).unwrap();
+        assert_eq!(violation_count(), 0);
+    }
+
+    #[test]
+    fn the_service_gets_as_much_as_it_asks_for() {
+        let (mut producer, consumer) = rtrb::RingBuffer::new(48_000);
+        let (mut pump, mut service, health) = pump(|health| Side::Playback(PlaybackEnd::new(consumer, health)));
+        producer.push_entire_slice(&[0.25; 240]).unwrap();
+        // More than fits into one message of ours.
+        let asked = ROOM as u32 + 960;
+        say(&mut service, &Command::Request(Request { channel: CHANNEL, length: asked }));
+        step(&mut pump);
+        let mut sound = Vec::new();
+        while sound.len() < asked as usize {
+            let descriptor = protocol::read_descriptor(&mut service).unwrap();
+            assert_eq!(descriptor.channel, CHANNEL);
+            let mut part = vec![0; descriptor.length as usize];
+            service.read_exact(&mut part).unwrap();
+            sound.extend_from_slice(&part);
+        }
+        let sound: Vec<f32> = sound.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        assert!(sound[..240].iter().all(|x| (*x - 0.25).abs() < f32::EPSILON));
+        assert_eq!((sound.len() as u64, sound.last()), (health.samples.load(Relaxed), Some(&0.0)));
+        // Somebody else's stream is not ours to fill.
+        say(&mut service, &Command::Request(Request { channel: 8, length: 960 }));
+        step(&mut pump);
+        assert_eq!(health.callbacks.load(Relaxed), 2);
+    }
+
+    #[test]
+    fn what_the_service_hears_is_in_the_ring() {
+        let (producer, mut consumer) = rtrb::RingBuffer::new(48_000);
+        let (mut pump, mut service, health) = pump(|health| Side::Capture(CaptureEnd::new(producer, health)));
+        for (channel, value) in [(8, 0.9_f32), (CHANNEL, 0.5)] {
+            let descriptor = Descriptor { length: 960, channel, offset: 0, flags: DescriptorFlags::empty() };
+            protocol::write_descriptor(&mut service, &descriptor).unwrap();
+            service.write_all(&value.to_le_bytes().repeat(240)).unwrap();
+            step(&mut pump);
+        }
+        assert_eq!(health.samples.load(Relaxed), 240);
+        let mut heard = [0.0; 240];
+        consumer.pop_entire_slice(&mut heard).unwrap();
+        assert!(heard.iter().all(|x| (*x - 0.5).abs() < f32::EPSILON));
+    }
+
+    #[test]
+    fn two_underflows_in_a_row_get_a_longer_buffer_and_single_ones_do_not() {
+        let (_producer, consumer) = rtrb::RingBuffer::new(48_000);
+        let (mut pump, mut service, _) = pump(|health| Side::Playback(PlaybackEnd::new(consumer, health)));
+        let underflow = Command::Underflow(Underflow { channel: CHANNEL, offset: 0 });
+        for (seconds, target) in [(0_u64, 20), (20, 20), (40, 20), (41, 30), (60, 30), (61, 40)] {
+            pump.sent = seconds * 48_000;
+            say(&mut service, &underflow);
+            pump.step().unwrap();
+            assert_eq!(pump.target, samples_in_ms(target), "after {seconds} s");
+        }
+        let mut service = BufReader::new(service);
+        let (_, command) = protocol::read_command_message(&mut service, MAX_VERSION).unwrap();
+        let Command::SetPlaybackStreamBufferAttr(params) = command else { panic!("{command:?}") };
+        assert_eq!((params.index, params.buffer_attr.target_length), (CHANNEL, 30 * 48 * 4));
+    }
+
+    #[test]
+    fn a_stream_that_is_killed_and_nonsense_end_the_pump() {
+        let (producer, _consumer) = rtrb::RingBuffer::new(48_000);
+        let (mut pump, mut service, _) = pump(|health| Side::Capture(CaptureEnd::new(producer, health)));
+        say(&mut service, &Command::RecordStreamKilled(CHANNEL));
+        assert!(pump.step().is_err());
+        let descriptor = Descriptor { length: u32::MAX, channel: COMMANDS, offset: 0, flags: DescriptorFlags::empty() };
+        protocol::write_descriptor(&mut service, &descriptor).unwrap();
+        assert!(pump.step().is_err());
+        drop(service);
+        assert!(pump.step().is_err());
     }
 }

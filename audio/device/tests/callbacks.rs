@@ -1,5 +1,6 @@
 //! The device callbacks copy and count, and never ask the allocator for anything.
 #![cfg(debug_assertions)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

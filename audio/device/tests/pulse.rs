@@ -1,4 +1,5 @@
 //! Real streams against a private PulseAudio server: heard tones, plugging, defaults, a server that comes late.
+#![allow(clippy::unwrap_used, clippy::cast_possible_wrap, reason = "tests")]
 
 mod server;
 

@@ -1,4 +1,5 @@
 //! Files, tones and silence as devices, in real time and without a sound server.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
