@@ -17,6 +17,7 @@ use phone_io::PhoneHandle;
 use crate::alert::Alert;
 use crate::model::history::History;
 use crate::model::{self, Levels};
+use crate::os::draws_in_software;
 use crate::os::icon::window_icon;
 use crate::os::preferences::Preferences;
 use crate::panels::screen::{Order, Scene, Screen, apply_preferences};
@@ -116,6 +117,7 @@ pub fn run_window(options: WindowOptions) -> anyhow::Result<()> {
             let mut window = Window::new(link, preferences, Instant::now());
             window.start_practice = start_practice;
             window.settings_file = settings_file;
+            window.screen.slow_display = draws_in_software();
             if demo {
                 window.begin_practice(&creation.egui_ctx);
             } else if window.start_practice.is_some() {

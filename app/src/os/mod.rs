@@ -2,3 +2,8 @@
 
 pub mod icon;
 pub mod preferences;
+
+/// Whether the processor draws, for want of a graphics device. Every frame then costs as much as a few frames of sound.
+pub fn draws_in_software() -> bool {
+    cfg!(target_os = "linux") && !std::path::Path::new("/dev/dri").exists()
+}

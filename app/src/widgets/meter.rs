@@ -57,6 +57,11 @@ impl Needle {
         self.level_db
     }
 
+    /// Nothing on the meter is going to move.
+    pub fn rests(&self) -> bool {
+        self.level_db < FLOOR_DB + 0.5 && self.peak_db < FLOOR_DB + 0.5 && !self.clips()
+    }
+
     pub fn clips(&self) -> bool {
         self.clipped_at.is_some_and(|at| self.last.saturating_duration_since(at).as_secs_f32() < CLIP_LIGHT_S)
     }
@@ -143,6 +148,11 @@ mod tests {
         assert!(needle.level_db() > -30.0, "one frame later it has hardly fallen: {}", needle.level_db());
         needle.follow(at(900), -60.0);
         assert!(needle.level_db() < -50.0, "after a second it is down: {}", needle.level_db());
+        assert!(!needle.rests(), "its peak still falls");
+        for ms in (1_000..9_000).step_by(33) {
+            needle.follow(at(ms), -60.0);
+        }
+        assert!(needle.rests());
     }
 
     #[test]

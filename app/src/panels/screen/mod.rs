@@ -30,6 +30,8 @@ use crate::widgets::meter::{Needle, TalkDetector};
 const FRAME: Duration = Duration::from_millis(33);
 /// Where motion is reduced, at five.
 const CALM_FRAME: Duration = Duration::from_millis(200);
+/// In silence, and where the processor draws, at ten.
+const SLOW_FRAME: Duration = Duration::from_millis(100);
 
 /// What one frame is drawn from.
 #[derive(Clone, Copy)]
@@ -71,6 +73,8 @@ struct Anchors {
 
 pub struct Screen {
     pub preferences: Preferences,
+    /// The processor draws: fewer frames, so that the sound keeps its share.
+    pub slow_display: bool,
     page: Page,
     popup: Option<Popup>,
     popup_is_new: bool,
@@ -100,6 +104,7 @@ impl Screen {
     pub fn new(preferences: Preferences, now: Instant) -> Self {
         Self {
             preferences,
+            slow_display: false,
             page: Page::Calls,
             popup: None,
             popup_is_new: false,
@@ -240,7 +245,12 @@ impl Screen {
     /// Asks for the next frame at the moment something on screen changes, and not before.
     fn plan_redraw(&self, ui: &Ui, scene: &Scene<'_>, models: &Models, toast: Option<Duration>) {
         let Models { strip, calls, bar } = models;
-        let frame = if theme::moves(ui) { FRAME } else { CALM_FRAME };
+        let silent = self.needles.iter().all(Needle::rests);
+        let frame = match (theme::moves(ui), silent || self.slow_display) {
+            (false, _) => CALM_FRAME,
+            (true, true) => SLOW_FRAME,
+            (true, false) => FRAME,
+        };
         let mut next = sooner(strip.redraw, sooner(calls.redraw, toast));
         let sound = &scene.snapshot.sound;
         let meters = match self.page {
