@@ -18,6 +18,8 @@ mod rest;
 mod rules;
 mod sdp;
 mod server;
+#[cfg(test)]
+mod sim;
 mod stream;
 mod turn;
 mod users;
