@@ -81,6 +81,7 @@ impl Exchange {
             queue: None,
             inbound,
             state: CallState::Contacting,
+            told: false,
             held: false,
             muted: false,
             answered: false,
@@ -129,7 +130,7 @@ impl Exchange {
         let inside = matches!(target.party, Party::User(_));
         let far_purpose = if inside { "user" } else { "external" };
         let mut far = self.participant(target.party, &target.name, far_purpose, &target.address, inside);
-        far.state = CallState::Dialing;
+        far.state = if inside { CallState::None } else { CallState::Dialing };
         let own = self.own_participant(user, "user", false);
         let id = self.chance.uuid();
         let conversation = Conversation { id: id.clone(), participants: vec![far, own], due: None, started: now };
@@ -230,7 +231,7 @@ impl Exchange {
 
     /// Rings at another user, if there is somebody to ring at.
     fn reach(&mut self, now: Instant, id: &str, caller: UserIx, callee: UserIx) {
-        let free = self.conversations.of(callee).count() <= MOST_CALLS;
+        let free = self.conversations.of(callee).count() < MOST_CALLS;
         if self.people.webrtc_station(callee).is_none() || self.bound(callee).is_empty() || !free {
             self.publish_conversation(id);
             self.end(now, id, Ending::UNAVAILABLE, Ending::UNAVAILABLE, caller);
@@ -282,9 +283,14 @@ impl Exchange {
     }
 
     pub(crate) fn publish_conversation(&mut self, id: &str) {
-        let Some(conversation) = self.conversations.get(id) else { return };
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        let mut users = Vec::new();
+        for participant in &mut conversation.participants {
+            participant.told |= participant.state != CallState::None && !participant.state.over();
+            users.extend(participant.user().filter(|_| participant.told));
+        }
         let body = conversation.json(&self.people, self.clock);
-        for user in conversation.users() {
+        for user in users {
             self.publish(user, "conversations", &body, None);
         }
     }

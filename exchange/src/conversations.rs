@@ -36,6 +36,8 @@ pub enum Party {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallState {
+    /// A user who is not yet rung at and knows nothing.
+    None,
     Contacting,
     Dialing,
     Alerting,
@@ -47,6 +49,7 @@ pub enum CallState {
 impl CallState {
     pub const fn word(self) -> &'static str {
         match self {
+            Self::None => "none",
             Self::Contacting => "contacting",
             Self::Dialing => "dialing",
             Self::Alerting => "alerting",
@@ -106,6 +109,8 @@ pub struct Participant {
     pub queue: Option<&'static str>,
     pub inbound: bool,
     pub state: CallState,
+    /// The user has heard of this call.
+    pub told: bool,
     pub held: bool,
     pub muted: bool,
     /// The user asked by REST to be connected.
@@ -240,9 +245,10 @@ impl Conversations {
         self.map.get_mut(id)
     }
 
-    /// Living conversations with a leg of this user that is not over.
+    /// Living conversations with a leg of this user that has begun and is not over.
     pub fn of(&self, user: UserIx) -> impl Iterator<Item = &Conversation> {
-        self.map.values().filter(move |conversation| conversation.leg(user).is_some_and(|leg| !leg.state.over()))
+        let lives = |state: CallState| state != CallState::None && !state.over();
+        self.map.values().filter(move |conversation| conversation.leg(user).is_some_and(|leg| lives(leg.state)))
     }
 
     pub fn note_ended(&mut self, id: &str) {

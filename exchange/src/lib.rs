@@ -9,7 +9,6 @@ mod clock;
 mod conversations;
 mod edge;
 mod faults;
-mod legs;
 mod machine;
 mod media;
 mod media_thread;

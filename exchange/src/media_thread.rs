@@ -9,8 +9,9 @@ use std::time::Instant;
 
 use mio::{Events, Poll, Token, Waker};
 use phone_core::media::{EngineOutput, MediaEvent};
+use phone_io::net::legs::{LegEvent, LegSockets};
+use phone_io::net::tls::Trust;
 
-use crate::legs::{LegEvent, LegSockets};
 use crate::machine::EdgeCommand;
 use crate::media::EdgeMedia;
 
@@ -57,13 +58,10 @@ pub fn start(
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
     let (commands, inbox) = sync_channel(MOST_COMMANDS);
-    let legs = LegSockets::new(poll.registry().try_clone()?);
-    // A waker that is gone takes its last wake with it; so the thread holds it until it has looked.
-    let held = Arc::clone(&waker);
+    let legs = LegSockets::new(poll.registry().try_clone()?, Arc::clone(&waker), Trust::system());
     let thread = std::thread::Builder::new().name("exchange-media".to_owned()).spawn(move || {
         let media = EdgeMedia::new(Instant::now(), &addresses);
         Runner { poll, inbox, legs, media, report }.run();
-        drop(held);
     })?;
     Ok((MediaLink { commands, waker }, thread))
 }
@@ -81,7 +79,7 @@ impl<R: FnMut(MediaEvent)> Runner<R> {
         let mut events = Events::with_capacity(256);
         loop {
             let now = Instant::now();
-            let due = [self.media.deadline(), self.legs.busy().then_some(now)].into_iter().flatten().min();
+            let due = [self.media.deadline(), self.legs.deadline(now)].into_iter().flatten().min();
             let timeout = due.map(|due| due.saturating_duration_since(now));
             if let Err(error) = self.poll.poll(&mut events, timeout)
                 && error.kind() != io::ErrorKind::Interrupted
@@ -92,10 +90,10 @@ impl<R: FnMut(MediaEvent)> Runner<R> {
             let now = Instant::now();
             for event in events.iter().filter(|event| event.token() != WAKE) {
                 let media = &mut self.media;
-                self.legs.ready(event, &mut |event| feed(media, now, event));
+                self.legs.ready(now, event, &mut |event| feed(media, now, event));
             }
             let media = &mut self.media;
-            self.legs.progress(&mut |event| feed(media, now, event));
+            self.legs.progress(now, &mut |event| feed(media, now, event));
             self.drain(now);
             loop {
                 match self.inbox.try_recv() {
@@ -105,6 +103,7 @@ impl<R: FnMut(MediaEvent)> Runner<R> {
                     }
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => {
+                        self.legs.close_all(now);
                         return;
                     }
                 }
@@ -121,9 +120,9 @@ impl<R: FnMut(MediaEvent)> Runner<R> {
             let media = &mut self.media;
             let sink = &mut |event: LegEvent<'_>| feed(media, now, event);
             match output {
-                EngineOutput::OpenLeg { leg, kind, .. } => self.legs.open(leg, &kind, sink),
-                EngineOutput::CloseLeg { leg } => self.legs.close(leg),
-                EngineOutput::Transmit { leg, to, bytes } => self.legs.transmit(leg, to, &bytes),
+                EngineOutput::OpenLeg { leg, kind, dscp, fence } => self.legs.open(now, leg, kind, dscp, fence, sink),
+                EngineOutput::CloseLeg { leg } => self.legs.close(now, leg),
+                EngineOutput::Transmit { leg, to, bytes } => self.legs.transmit(now, leg, to, &bytes, sink),
                 EngineOutput::Event(event) => (self.report)(event),
                 // Stays inside the machine.
                 EngineOutput::Audio { .. } => {}

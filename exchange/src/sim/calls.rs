@@ -70,7 +70,7 @@ fn a_speaking_caller_rings_is_answered_and_heard() {
     assert_eq!(sim.log(ana), ["alerting", "propose"]);
     sim.advance(5 * SECOND);
     sim.proceed(ana);
-    assert_eq!(sim.log(ana), ["offer", "accept", "connected"]);
+    assert_eq!(sim.log(ana), ["offer", "iceCandidate", "accept", "connected"]);
     assert_eq!(sim.route(), Some(Route::Speech));
     let (conversation, _) = sim.clients[ana].leg.clone();
     let (_, body) = sim.rest(ana, Method::Get, &format!("/api/v2/conversations/{conversation}"), Value::Null);
@@ -126,7 +126,7 @@ fn a_session_lost_while_it_rings_is_proposed_late() {
     sim.patch(ana, json!({ "state": "connected" }));
     assert_eq!(sim.log(ana), ["propose"]);
     sim.proceed(ana);
-    assert_eq!(sim.log(ana), ["offer", "accept", "ACTIVE_CALL", "connected"]);
+    assert_eq!(sim.log(ana), ["offer", "iceCandidate", "accept", "ACTIVE_CALL", "connected"]);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn two_users_hear_each_other_and_hold_and_mute_are_heard_on_the_far_side() {
     assert_eq!(sim.log(ana).last().map(String::as_str), Some("dialing"));
     assert_eq!(sim.log(ben), ["alerting", "propose"]);
     sim.proceed(ben);
-    assert_eq!(sim.log(ben), ["offer", "accept", "ACTIVE_CALL", "connected"]);
+    assert_eq!(sim.log(ben), ["offer", "iceCandidate", "accept", "ACTIVE_CALL", "connected"]);
     assert_eq!(sim.log(ana), ["ACTIVE_CALL", "connected"]);
     let (a, b) = (sim.routes[0].0.min(sim.routes[1].0), sim.routes[0].0.max(sim.routes[1].0));
     let hears = |sim: &Sim, id| sim.routes.iter().find(|(session, _)| *session == id).unwrap().1;
@@ -224,7 +224,7 @@ fn the_first_client_takes_the_call_and_the_other_stops_ringing() {
     assert_eq!(sim.log(one), ["alerting", "propose"]);
     assert_eq!(sim.log(two), ["alerting", "propose"]);
     sim.proceed(one);
-    assert_eq!(sim.log(one), ["offer", "accept", "connected"]);
+    assert_eq!(sim.log(one), ["offer", "iceCandidate", "accept", "connected"]);
     // The winner's accept is reflected to both.
     assert_eq!(sim.log(two), ["accept", "connected"]);
     sim.proceed(two);
@@ -280,7 +280,7 @@ fn a_reinvite_moves_the_call_to_a_new_session_and_is_repeated_until_answered() {
     let old = sim.clients[ana].sid.clone();
     sim.input(Input::Fault(Fault::Reinvite));
     sim.advance(3 * SECOND);
-    assert_eq!(sim.log(ana), ["offer again", "offer again"]);
+    assert_eq!(sim.log(ana), ["offer again", "iceCandidate", "offer again"]);
     let offers = &sim.clients[ana].offers;
     assert_eq!(offers[1]["id"], offers[2]["id"], "repeats carry the same id");
     assert_ne!(offers[1]["params"]["sessionId"], old.as_str());

@@ -67,6 +67,7 @@ struct Sim {
     inputs: VecDeque<Input>,
     /// What clients do next, once all outputs are taken.
     reactions: VecDeque<(ClientIx, fn(&mut Self, ClientIx))>,
+    reacting: bool,
     closed: Vec<SocketId>,
 }
 
@@ -98,6 +99,7 @@ impl Sim {
             media_works: true,
             inputs: VecDeque::new(),
             reactions: VecDeque::new(),
+            reacting: false,
             closed: Vec::new(),
         }
     }
@@ -115,9 +117,16 @@ impl Sim {
                 self.output(output);
             }
         }
-        if let Some((client, react)) = self.reactions.pop_front() {
+        if self.reacting {
+            return;
+        }
+        self.reacting = true;
+        for _ in 0..1000 {
+            let Some((client, react)) = self.reactions.pop_front() else { break };
             react(self, client);
         }
+        assert!(self.reactions.is_empty(), "clients and exchange answer each other for ever");
+        self.reacting = false;
     }
 
     fn output(&mut self, output: Output) {
