@@ -14,11 +14,6 @@ impl Clock {
         Self { start, unix: wall.duration_since(UNIX_EPOCH).unwrap_or_default() }
     }
 
-    /// Seconds since 1970-01-01 UTC.
-    pub fn unix_s(&self, now: Instant) -> u64 {
-        (self.unix + now.saturating_duration_since(self.start)).as_secs()
-    }
-
     /// RFC 3339 in UTC with milliseconds, as the platform writes times.
     pub fn rfc3339(&self, now: Instant) -> String {
         let since = self.unix + now.saturating_duration_since(self.start);

@@ -20,10 +20,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::machine::{Exchange, HttpReply, HttpRequest, Input, Output, RequestId, SocketId, Surroundings};
 use crate::media_thread::{self, MediaLink};
-use crate::turn::{self, TurnLink};
+use crate::turn::{self, TurnError, TurnLink};
 use crate::xml::LONGEST;
 use crate::{ExchangeError, ExchangeOptions, ExternalTurn, Fault, TurnChoice};
 
+const TURN_USER: &str = "practice";
 /// Longest REST body taken, in bytes.
 const LONGEST_BODY: usize = 64 * 1024;
 /// Inputs on their way to the machine. Full-policy: whoever sends waits, faults excepted.
@@ -75,27 +76,17 @@ impl Server {
         let host = reachable_host(address);
         let origin = format!("http://{}", SocketAddr::new(host, address.port()));
 
-        let (turn, embedded) = match &options.turn {
-            TurnChoice::None => (Vec::new(), None),
-            TurnChoice::External(list) => (list.clone(), None),
-            TurnChoice::Embedded => {
-                let password = secret()?;
-                let link = turn::start(host, "practice", &password).map_err(|source| match source {
-                    turn::TurnError::Listen(source) => {
-                        ExchangeError::Listen { address: SocketAddr::new(host, 0), source }
-                    }
-                    turn::TurnError::Thread(source) => ExchangeError::Thread(source),
-                })?;
-                (told_turn(&link, &password), Some(link))
-            }
-        };
-        let stun = match &embedded {
-            Some(link) => vec![(host.to_string(), link.udp.port())],
-            None => turn
-                .iter()
-                .filter(|turn| turn.transport == phone_core::media::TurnTransport::Udp)
-                .map(|turn| (turn.host.clone(), turn.port))
-                .collect(),
+        // It answers STUN in every case: clients take an empty STUN list for "relays only".
+        let password = secret()?;
+        let embedded = turn::start(host, TURN_USER, &password).map_err(|source| match source {
+            TurnError::Listen(source) => ExchangeError::Listen { address: SocketAddr::new(host, 0), source },
+            TurnError::Thread(source) => ExchangeError::Thread(source),
+        })?;
+        let stun = vec![(host.to_string(), embedded.udp.port())];
+        let turn = match &options.turn {
+            TurnChoice::None => Vec::new(),
+            TurnChoice::External(list) => list.clone(),
+            TurnChoice::Embedded => told_turn(&embedded, &password),
         };
         let around = Surroundings { key: key()?, wall: SystemTime::now(), host: host.to_string(), turn, stun };
 
@@ -332,7 +323,7 @@ async fn carry(gate: Gate, channel: String, mut socket: WebSocket) {
 struct Driver {
     exchange: Exchange,
     media: MediaLink,
-    turn: Option<TurnLink>,
+    turn: TurnLink,
     inbox: mpsc::Receiver<Event>,
     answers: BTreeMap<RequestId, oneshot::Sender<HttpReply>>,
     sockets: BTreeMap<SocketId, mpsc::Sender<ToSocket>>,
@@ -418,11 +409,7 @@ impl Driver {
                 self.sockets.remove(&socket);
             }
             Output::Edge(command) => self.media.send(command),
-            Output::StopTurn(stop) => {
-                if let Some(turn) = &self.turn {
-                    turn.stop(stop);
-                }
-            }
+            Output::StopTurn(stop) => self.turn.stop(stop),
         }
     }
 
@@ -443,7 +430,7 @@ fn told_turn(link: &TurnLink, password: &str) -> Vec<ExternalTurn> {
             host: address.ip().to_string(),
             port: address.port(),
             transport,
-            username: "practice".to_owned(),
+            username: TURN_USER.to_owned(),
             password: password.to_owned(),
         })
         .to_vec()
@@ -484,4 +471,135 @@ fn media_addresses(host: IpAddr, options: &ExchangeOptions) -> Vec<IpAddr> {
     addresses.sort();
     addresses.dedup();
     addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream;
+
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use serde_json::Value;
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+    use tokio_tungstenite::tungstenite::{Error, Message as WsMessage};
+
+    use super::*;
+
+    /// One request on its own connection: status, headers and body.
+    fn http(origin: &str, method: &str, path: &str, headers: &str, body: &str) -> (u16, String, String) {
+        let host = origin.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head.to_owned(), body.to_owned())
+    }
+
+    fn sign_in(origin: &str, login: &str) -> String {
+        use base64::Engine as _;
+        use sha2::Digest as _;
+        let verifier = "x".repeat(64);
+        let challenge =
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(verifier.as_bytes()));
+        let redirect = "http%3A%2F%2F127.0.0.1%3A1%2Fcb";
+        let path = format!(
+            "/oauth/authorize?response_type=code&client_id=c&redirect_uri={redirect}&code_challenge={challenge}\
+             &code_challenge_method=S256&state=s&login_hint={login}"
+        );
+        let (status, head, _) = http(origin, "GET", &path, "", "");
+        assert_eq!(status, 302);
+        let location = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
+        let code = location.split("code=").nth(1).unwrap().split('&').next().unwrap();
+        let form = format!(
+            "grant_type=authorization_code&code={code}&code_verifier={verifier}&client_id=c&redirect_uri={redirect}"
+        );
+        let (status, _, body) =
+            http(origin, "POST", "/oauth/token", "content-type: application/x-www-form-urlencoded\r\n", &form);
+        assert_eq!(status, 200, "{body}");
+        let body: Value = serde_json::from_str(&body).unwrap();
+        body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    fn channel(origin: &str, token: &str) -> String {
+        let bearer = format!("authorization: Bearer {token}\r\n");
+        let (status, _, body) =
+            http(origin, "POST", "/api/v2/notifications/channels?connectionType=streaming", &bearer, "");
+        assert_eq!(status, 200);
+        serde_json::from_str::<Value>(&body).unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_browser_page_of_another_origin_may_ask() {
+        let server = Server::start(ExchangeOptions::default()).unwrap();
+        let (status, head, _) =
+            http(&server.origin, "OPTIONS", "/api/v2/users/me", "origin: https://app.example\r\n", "");
+        assert_eq!(status, 204);
+        assert!(head.contains("access-control-allow-origin: https://app.example"), "{head}");
+        assert!(head.contains("PATCH") && head.contains("authorization, content-type"), "{head}");
+        let (status, head, body) = http(&server.origin, "GET", "/api/v2/users/me", "", "");
+        assert_eq!(status, 401, "{body}");
+        assert!(head.contains("access-control-expose-headers: inin-correlation-id, retry-after"), "{head}");
+    }
+
+    #[test]
+    fn signing_in_and_streaming_work_over_real_sockets() {
+        let server = Server::start(ExchangeOptions::default()).unwrap();
+        let token = sign_in(&server.origin, "ana");
+        let bearer = format!("authorization: Bearer {token}\r\n");
+        let (status, _, body) = http(&server.origin, "GET", "/api/v2/users/me?expand=station", &bearer, "");
+        assert_eq!((status, body.contains("Ana Kovacs")), (200, true), "{body}");
+        let channel = channel(&server.origin, &token);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let url = format!("{}/stream/channels/{channel}", server.origin.replace("http", "ws"));
+            let mut request = url.into_client_request().unwrap();
+            request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("xmpp"));
+            let (mut socket, response) = tokio_tungstenite::connect_async(request).await.unwrap();
+            assert_eq!(response.headers()["sec-websocket-protocol"], "xmpp");
+            let open = format!("<open xmlns='{}' to='{}' version='1.0'/>", crate::xml::FRAMING, crate::users::DOMAIN);
+            socket.send(WsMessage::text(open)).await.unwrap();
+            let first = socket.next().await.unwrap().unwrap().into_text().unwrap();
+            assert!(first.starts_with("<open "), "{first}");
+            let features = socket.next().await.unwrap().unwrap().into_text().unwrap();
+            assert!(features.contains("<mechanism>PLAIN</mechanism>"), "{features}");
+            server.inject(Fault::DropSockets);
+            let end = socket.next().await;
+            assert!(matches!(end, Some(Err(Error::Protocol(_) | Error::Io(_))) | None), "{end:?}");
+        });
+        assert_eq!(server.violations(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_unknown_channel_and_an_endless_body_are_refused() {
+        let server = Server::start(ExchangeOptions::default()).unwrap();
+        let upgrade =
+            "upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        let host = server.origin.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(host).unwrap();
+        write!(stream, "GET /stream/channels/none HTTP/1.1\r\nhost: {host}\r\nconnection: upgrade\r\n{upgrade}\r\n")
+            .unwrap();
+        let mut reply = [0; 12];
+        stream.read_exact(&mut reply).unwrap();
+        assert_eq!(&reply, b"HTTP/1.1 404");
+        let (status, _, _) = http(&server.origin, "POST", "/oauth/token", "", &"x".repeat(LONGEST_BODY + 1));
+        assert_eq!(status, 413);
+    }
+
+    #[test]
+    fn a_stopped_exchange_frees_its_port() {
+        let server = Server::start(ExchangeOptions::default()).unwrap();
+        let address: SocketAddr = server.origin.strip_prefix("http://").unwrap().parse().unwrap();
+        drop(server);
+        let again = Server::start(ExchangeOptions { listen: address, ..ExchangeOptions::default() }).unwrap();
+        assert!(again.origin.ends_with(&address.port().to_string()));
+        let taken = Server::start(ExchangeOptions { listen: address, ..ExchangeOptions::default() });
+        assert!(matches!(taken, Err(ExchangeError::Listen { .. })));
+    }
 }

@@ -23,8 +23,6 @@ const SERVER_PING: Duration = Duration::from_secs(15);
 const LOGIN_LIMIT: Duration = Duration::from_secs(15);
 /// Open WebSockets in all; more are refused.
 const MOST_SOCKETS: usize = 256;
-/// TURN credentials hold this long, longer than the 6 h between a client's refreshes.
-const TURN_LIFE_S: u64 = 86_400;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -323,7 +321,7 @@ impl Exchange {
         if iq.get_child("ping", xml::PING).is_some() {
             self.iq_result(id, iq, "");
         } else if let Some(services) = iq.get_child("services", xml::EXTDISCO) {
-            let list = self.services(now, user, services.attr("type").unwrap_or_default());
+            let list = self.services(services.attr("type").unwrap_or_default());
             self.iq_result(id, iq, &list);
         } else if let Some(pubsub) = iq.get_child("pubsub", xml::PUBSUB) {
             self.pubsub(now, id, user, iq, pubsub);
@@ -371,7 +369,7 @@ impl Exchange {
     }
 
     /// The answer to XEP-0215: an empty STUN list tells clients to use relays only.
-    fn services(&self, now: Instant, user: UserIx, kind: &str) -> String {
+    fn services(&self, kind: &str) -> String {
         let mut list = Vec::new();
         match kind {
             "turn" => {
@@ -400,8 +398,6 @@ impl Exchange {
             }
             _ => {}
         }
-        let until = self.clock.unix_s(now) + TURN_LIFE_S;
-        tracing::debug!(kind, user, until, "external services asked");
         format!("<services xmlns=\"{}\" type=\"{}\">{}</services>", xml::EXTDISCO, escape(kind), list.concat())
     }
 

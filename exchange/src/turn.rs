@@ -370,21 +370,28 @@ impl Relay {
         let answer = self.server(side).recv(Transmit::new(bytes, TransportType::Udp, from, to), now);
         if let Some(answer) = answer {
             let answer = answer.build();
-            self.transmit(answer.from, answer.to, &answer.data);
+            self.transmit(side, answer.from, answer.to, &answer.data);
         }
     }
 
-    fn transmit(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+    /// Sends from one of the addresses of a machine. UDP and TCP clients are served on the same port number, so the
+    /// address alone does not tell them apart.
+    fn transmit(&mut self, side: Side, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let listening = match side {
+            Side::Udp => self.listeners.udp_address,
+            Side::Tcp => self.listeners.tcp_address,
+        };
         // Datagrams that the network does not take are lost, as everywhere.
-        if from == self.listeners.udp_address && self.listeners.udp.send_to(bytes, to).is_ok() {
-            return;
-        }
         if let Some(relayed) = self.relayed.values().find(|relayed| relayed.address == from) {
             drop(relayed.socket.send_to(bytes, to));
             return;
         }
-        if from == self.listeners.tcp_address
-            && let Some(stream) = self.streams.values_mut().find(|stream| stream.client == to)
+        if from != listening {
+            return;
+        }
+        if side == Side::Udp {
+            drop(self.listeners.udp.send_to(bytes, to));
+        } else if let Some(stream) = self.streams.values_mut().find(|stream| stream.client == to)
             && stream.outbox.len() + bytes.len() <= MOST_WAITING
         {
             stream.outbox.extend_from_slice(bytes);
@@ -403,7 +410,7 @@ impl Relay {
         for side in [Side::Udp, Side::Tcp] {
             loop {
                 while let Some(transmit) = self.server(side).poll_transmit(turn_now) {
-                    self.transmit(transmit.from, transmit.to, &transmit.data);
+                    self.transmit(side, transmit.from, transmit.to, &transmit.data);
                 }
                 match self.server(side).poll(turn_now) {
                     TurnServerPollRet::WaitUntil(until) => {
@@ -508,9 +515,164 @@ fn cut(inbox: &mut Vec<u8>) -> (Vec<Vec<u8>>, bool) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{TcpStream as StdStream, UdpSocket as StdSocket};
+
     use proptest::prelude::*;
+    use turn_client_proto::api::{TurnClientApi as _, TurnConfig, TurnEvent, TurnPollRet, TurnRecvRet};
+    use turn_client_proto::types::TurnCredentials;
+    use turn_client_proto::udp::TurnClientUdp;
 
     use super::*;
+
+    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    /// An odd length, so that padding matters.
+    const PAYLOAD: &[u8] = b"through the relay";
+
+    /// The client's way to the server.
+    enum Wire {
+        Udp(StdSocket),
+        Tcp { stream: StdStream, inbox: Vec<u8> },
+    }
+
+    impl Wire {
+        fn to(link: &TurnLink, tcp: bool) -> Self {
+            let patience = Some(Duration::from_millis(20));
+            if tcp {
+                let stream = StdStream::connect(link.tcp).unwrap();
+                stream.set_read_timeout(patience).unwrap();
+                return Self::Tcp { stream, inbox: Vec::new() };
+            }
+            let socket = StdSocket::bind(SocketAddr::new(LOOPBACK, 0)).unwrap();
+            socket.connect(link.udp).unwrap();
+            socket.set_read_timeout(patience).unwrap();
+            Self::Udp(socket)
+        }
+
+        fn addresses(&self) -> (SocketAddr, SocketAddr) {
+            match self {
+                Self::Udp(socket) => (socket.local_addr().unwrap(), socket.peer_addr().unwrap()),
+                Self::Tcp { stream, .. } => (stream.local_addr().unwrap(), stream.peer_addr().unwrap()),
+            }
+        }
+
+        fn send(&mut self, bytes: &[u8]) {
+            match self {
+                Self::Udp(socket) => drop(socket.send(bytes).unwrap()),
+                Self::Tcp { stream, .. } => {
+                    let mut padded = bytes.to_vec();
+                    padded.resize(bytes.len().next_multiple_of(4), 0);
+                    stream.write_all(&padded).unwrap();
+                }
+            }
+        }
+
+        fn receive(&mut self) -> Vec<Vec<u8>> {
+            let mut buffer = [0; 2000];
+            match self {
+                Self::Udp(socket) => {
+                    socket.recv(&mut buffer).map(|length| vec![buffer[..length].to_vec()]).unwrap_or_default()
+                }
+                Self::Tcp { stream, inbox } => {
+                    let length = stream.read(&mut buffer).unwrap_or_default();
+                    inbox.extend_from_slice(&buffer[..length]);
+                    cut(inbox).0
+                }
+            }
+        }
+    }
+
+    /// Allocates, binds a channel and sends to a peer that sends back; what came back, or nothing in two seconds.
+    fn round_trip(link: &TurnLink, tcp: bool, password: &str) -> Option<Vec<u8>> {
+        let peer = StdSocket::bind(SocketAddr::new(LOOPBACK, 0)).unwrap();
+        peer.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+        let peer_address = peer.local_addr().unwrap();
+        let mut wire = Wire::to(link, tcp);
+        let (local, server) = wire.addresses();
+        let mut client =
+            TurnClientUdp::allocate(local, server, TurnConfig::new(TurnCredentials::new("practice", password)));
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(2) {
+            let now = TurnInstant::from_nanos(i64::try_from(start.elapsed().as_nanos()).unwrap());
+            if matches!(client.poll(now), TurnPollRet::Closed) {
+                return None;
+            }
+            while let Some(event) = client.poll_event() {
+                match event {
+                    TurnEvent::AllocationCreated(..) => {
+                        client.bind_channel(TransportType::Udp, peer_address, now).unwrap();
+                    }
+                    TurnEvent::ChannelCreated(..) => {
+                        if let Some(out) = client.send_to(TransportType::Udp, peer_address, PAYLOAD, now).unwrap() {
+                            wire.send(&out.build().data);
+                        }
+                    }
+                    TurnEvent::AllocationCreateFailed(_) => return None,
+                    _ => {}
+                }
+            }
+            while let Some(transmit) = client.poll_transmit(now) {
+                wire.send(&transmit.data);
+            }
+            let mut buffer = [0; 2000];
+            if let Ok((length, from)) = peer.recv_from(&mut buffer) {
+                peer.send_to(&buffer[..length], from).unwrap();
+            }
+            for bytes in wire.receive() {
+                let transmit = turn_client_proto::api::Transmit::new(bytes, TransportType::Udp, server, local);
+                if let TurnRecvRet::PeerData(data) = client.recv(transmit, now) {
+                    return Some(data.data().to_vec());
+                }
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn datagrams_are_relayed_for_clients_over_udp_and_tcp() {
+        let link = start(LOOPBACK, "practice", "secret").unwrap();
+        for tcp in [false, true] {
+            assert_eq!(round_trip(&link, tcp, "secret").as_deref(), Some(PAYLOAD), "tcp: {tcp}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_password_gets_no_relay() {
+        let link = start(LOOPBACK, "practice", "secret").unwrap();
+        assert_eq!(round_trip(&link, false, "guess"), None);
+    }
+
+    #[test]
+    fn a_stopped_server_is_silent_and_serves_again_on_the_same_port() {
+        let link = start(LOOPBACK, "practice", "secret").unwrap();
+        link.stop(true);
+        // The port is free when the server has let it go.
+        let until = Instant::now() + Duration::from_secs(5);
+        while StdSocket::bind(link.udp).is_err() {
+            assert!(Instant::now() < until, "the port is still taken");
+            std::thread::yield_now();
+        }
+        link.stop(false);
+        let until = Instant::now() + Duration::from_secs(5);
+        while StdStream::connect(link.tcp).is_err() {
+            assert!(Instant::now() < until, "the server did not come back");
+            std::thread::yield_now();
+        }
+        assert_eq!(round_trip(&link, true, "secret").as_deref(), Some(PAYLOAD));
+    }
+
+    #[test]
+    fn garbage_from_a_client_closes_its_stream_and_nothing_else() {
+        let link = start(LOOPBACK, "practice", "secret").unwrap();
+        let mut stream = StdStream::connect(link.tcp).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.write_all(&[0xff; 100]).unwrap();
+        let mut buffer = [0; 10];
+        assert!(matches!(stream.read(&mut buffer), Ok(0)) || stream.read(&mut buffer).is_err());
+        let udp = StdSocket::bind(SocketAddr::new(LOOPBACK, 0)).unwrap();
+        udp.send_to(&[0; 3], link.udp).unwrap();
+        udp.send_to(&[0x40; 1500], link.udp).unwrap();
+        assert_eq!(round_trip(&link, false, "secret").as_deref(), Some(PAYLOAD));
+    }
 
     fn channel_data(payload: &[u8]) -> Vec<u8> {
         let mut frame = vec![0x40, 0x01];
