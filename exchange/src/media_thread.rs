@@ -59,15 +59,18 @@ pub fn start(
     let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
     let (commands, inbox) = sync_channel(MOST_COMMANDS);
     let legs = LegSockets::new(poll.registry().try_clone()?, Arc::clone(&waker), Trust::system());
+    let kept = Arc::clone(&waker);
     let thread = std::thread::Builder::new().name("exchange-media".to_owned()).spawn(move || {
         let media = EdgeMedia::new(Instant::now(), &addresses);
-        Runner { poll, inbox, legs, media, report }.run();
+        Runner { poll, _waker: kept, inbox, legs, media, report }.run();
     })?;
     Ok((MediaLink { commands, waker }, thread))
 }
 
 struct Runner<R> {
     poll: Poll,
+    /// Kept here too: a waker that is closed takes its last call with it, and that one says that it is time to end.
+    _waker: Arc<Waker>,
     inbox: Receiver<EdgeCommand>,
     legs: LegSockets,
     media: EdgeMedia,
