@@ -464,7 +464,7 @@ mod tests {
 
     #[test]
     fn a_request_is_pending_until_the_service_says_so() {
-        let now = Instant::now();
+        let now = crate::media::testing::epoch();
         let mut call = connected(now);
         call.handle(now, Input::Hold(true));
         assert_eq!(drain(&mut call), [Effect::Ask(PendingRequest::Hold)]);
@@ -476,7 +476,7 @@ mod tests {
 
     #[test]
     fn a_hang_up_that_nobody_confirms_is_given_up_once_and_the_microphone_stays_closed() {
-        let now = Instant::now();
+        let now = crate::media::testing::epoch();
         let mut call = connected(now);
         call.handle(now, Input::HangUp);
         drain(&mut call);
@@ -489,7 +489,7 @@ mod tests {
 
     #[test]
     fn a_refused_answer_rings_again() {
-        let now = Instant::now();
+        let now = crate::media::testing::epoch();
         let mut call = Call::new(now, CALL, CallDirection::In, false);
         assert!(call.rings());
         call.handle(now, Input::Answer);
@@ -500,7 +500,7 @@ mod tests {
 
     #[test]
     fn warm_calls_have_neither_ice_nor_dtls() {
-        let now = Instant::now();
+        let now = crate::media::testing::epoch();
         let at = |ms| now + Duration::from_millis(ms);
         let mut call = Call::new(now, CALL, CallDirection::In, false);
         call.warm = true;
@@ -514,7 +514,7 @@ mod tests {
 
     #[test]
     fn counters_of_an_earlier_call_do_not_count() {
-        let now = Instant::now();
+        let now = crate::media::testing::epoch();
         let earlier = MediaStats { packets_sent: 500, packets_received: 400, packets_lost: 100, ..Default::default() };
         let mut measures = Measures::default();
         measures.start(earlier.clone(), AudioStats { concealed_ms: 40.0, ..Default::default() });
@@ -560,7 +560,7 @@ mod tests {
             answered: bool,
             steps in prop::collection::vec((0..INPUTS.len(), 0..30_u64), 0..60)
         ) {
-            let start = Instant::now();
+            let start = crate::media::testing::epoch();
             let mut now = start;
             let direction = if inbound { CallDirection::In } else { CallDirection::Out };
             let mut call = Call::new(now, CALL, direction, answered || !inbound);

@@ -360,7 +360,7 @@ mod tests {
 
     impl Sim {
         fn new(eager: bool) -> Self {
-            let now = Instant::now();
+            let now = crate::media::testing::epoch();
             let hold = Hold::new(Duration::from_mins(10), eager, 1);
             let mut sim = Self {
                 hold,

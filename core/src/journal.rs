@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn nothing_private_is_written() {
-        let start = Instant::now();
+        let start = crate::media::testing::epoch();
         let mut journal = Journal::new(start);
         let token = SignIn::Token { environment: "mypurecloud.de".into(), token: "SECRET".into() };
         journal.input(start, &Input::Command(Command::SignIn(token)));
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_journal_keeps_the_newest() {
-        let start = Instant::now();
+        let start = crate::media::testing::epoch();
         let mut journal = Journal::new(start);
         for link in 0..2_100 {
             journal.input(start, &Input::LinkOpened { link: LinkId(link) });

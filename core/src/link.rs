@@ -156,7 +156,7 @@ mod tests {
 
     impl Sim {
         fn new() -> Self {
-            let now = Instant::now();
+            let now = crate::media::testing::epoch();
             Self { link: Link::new(1), start: now, now, transcript: String::new(), open: 0 }
         }
 

@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn timers_come_out_in_order_of_time_and_once() {
-        let start = Instant::now();
+        let start = crate::media::testing::epoch();
         let at = |secs| start + Duration::from_secs(secs);
         let mut timers = Timers::default();
         timers.set("late", at(3));

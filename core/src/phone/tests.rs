@@ -40,7 +40,7 @@ impl Sim {
     }
 
     fn with(config: PhoneConfig, service: Service) -> Self {
-        let now = Instant::now();
+        let now = crate::media::testing::epoch();
         Self {
             phone: Phone::with_secret(config, now, [9; 32]),
             service,
@@ -170,13 +170,11 @@ impl Sim {
         }
         let result = if self.offline {
             let error = crate::input::HttpError::Unreachable { host: "service.test".into(), why: "no route".into() };
-            Some(Err(error))
+            Err(error)
         } else {
             self.service.http(request)
         };
-        if let Some(result) = result {
-            inputs.push_back(Input::HttpDone { request: request.request, result });
-        }
+        inputs.push_back(Input::HttpDone { request: request.request, result });
     }
 
     fn media(&mut self, command: MediaCommand, inputs: &mut VecDeque<Input>) {

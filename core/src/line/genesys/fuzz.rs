@@ -94,7 +94,7 @@ mod tests {
             stanza(&data);
             notification(&data);
             http_body(&data);
-            line(Instant::now(), &data);
+            line(crate::media::testing::epoch(), &data);
         }
     }
 }

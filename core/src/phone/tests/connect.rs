@@ -73,10 +73,24 @@ fn what_may_heal_is_tried_again_and_told_once() {
     check(|sim| sim.offline = true, 100, waits, &["exchange-unreachable"]);
     check(|sim| sim.service.silent = true, 100, waits, &["exchange-silent"]);
     for path in ["users/me", "notifications/channels?", "stations/", "subscriptions", "oauth/token"] {
-        check(|sim| drop(sim.service.refuse.insert(path, 500)), 100, waits, &["exchange-failing"]);
+        check(
+            |sim| {
+                sim.service.refuse.insert(path, 500);
+            },
+            100,
+            waits,
+            &["exchange-failing"],
+        );
     }
     for path in ["users/me", "organizations", "notifications/channels?", "stations/", "oauth/token"] {
-        check(|sim| drop(sim.service.garbage.insert(path, "<html>")), 100, waits, &["server-garbage"]);
+        check(
+            |sim| {
+                sim.service.garbage.insert(path, "<html>");
+            },
+            100,
+            waits,
+            &["server-garbage"],
+        );
     }
     check(|sim| sim.service.no_services = true, 16, waits, &["exchange-silent"]);
     check(|sim| sim.service.sasl_refused = Some("temporary-auth-failure"), 100, waits, &["stream-refused"]);
@@ -86,13 +100,17 @@ fn what_may_heal_is_tried_again_and_told_once() {
 fn what_the_user_has_to_solve_is_not_tried_again() {
     let refused = |id| format!("problem {id}");
     for (status, path) in [(400, "oauth/authorize"), (401, "oauth/token"), (403, "oauth/authorize")] {
-        let break_it = |sim: &mut Sim| drop(sim.service.refuse.insert(path, status));
+        let break_it = |sim: &mut Sim| {
+            sim.service.refuse.insert(path, status);
+        };
         check(break_it, 300, &refused("sign-in-refused"), &["sign-in-refused"]);
     }
     check(|sim| sim.service.forge_state(), 300, &refused("sign-in-forged"), &["sign-in-forged"]);
     check(|sim| sim.service.token_good = false, 300, &refused("token-refused"), &["token-refused"]);
     check(|sim| sim.service.sasl_refused = Some("not-authorized"), 300, &refused("token-refused"), &["token-refused"]);
-    let forbid = |sim: &mut Sim| drop(sim.service.refuse.insert("notifications/channels", 403));
+    let forbid = |sim: &mut Sim| {
+        sim.service.refuse.insert("notifications/channels", 403);
+    };
     check(forbid, 300, &refused("not-permitted"), &["not-permitted"]);
     check(|sim| sim.service.stations = 0, 300, &refused("no-phone"), &[]);
 }

@@ -16,7 +16,7 @@ fn ten_calls_use_one_session() {
     sim.connected("C0", "S1");
     hang_up(&mut sim, "C0");
     for n in 1..10 {
-        sim.advance(Duration::from_secs(60));
+        sim.advance(Duration::from_mins(1));
         assert!(matches!(sim.phone.snapshot().persistent, PersistentView::Warm { until: Some(_) }));
         let id = format!("C{n}");
         sim.event(&id, "alerting", "inbound");

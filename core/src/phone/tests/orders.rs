@@ -13,11 +13,11 @@ fn step(sim: &mut Sim, what: usize, which: u64) {
     let call = CallId(which % 5);
     let up = sim.link.is_some();
     let states = ["alerting", "contacting", "dialing", "connected", "disconnected", "terminated"];
-    let flags = serde_json::json!({"held": which % 2 == 0, "muted": which % 5 == 0});
+    let flags = serde_json::json!({"held": which.is_multiple_of(2), "muted": which.is_multiple_of(5)});
     match what {
         0 if up => sim.event(&conversation, "alerting", "inbound"),
         1 if up => {
-            let direction = if which % 2 == 0 { "inbound" } else { "outbound" };
+            let direction = if which.is_multiple_of(2) { "inbound" } else { "outbound" };
             sim.event_with(&conversation, states[which as usize % 6], direction, &flags);
         }
         2 if up => sim.propose(&session, &conversation, ""),
@@ -25,7 +25,7 @@ fn step(sim: &mut Sim, what: usize, which: u64) {
         4 if up => sim.propose(&session, "fake", r#"inin-priv-answer-mode="Auto""#),
         5 if up => sim.offer(&session, &conversation),
         6 if up => {
-            let offer = sim.service.offer(&session, &conversation, &which.to_string(), which % 2 == 0);
+            let offer = sim.service.offer(&session, &conversation, &which.to_string(), which.is_multiple_of(2));
             sim.says(offer);
         }
         7 if up => {
@@ -46,13 +46,13 @@ fn step(sim: &mut Sim, what: usize, which: u64) {
         12 => sim.command(Command::Answer(call)),
         13 => sim.command(Command::HangUp(call)),
         14 => sim.command(Command::Decline(call)),
-        15 => sim.command(Command::Hold { call, held: which % 2 == 0 }),
-        16 => sim.command(Command::Mute { muted: which % 2 == 0 }),
+        15 => sim.command(Command::Hold { call, held: which.is_multiple_of(2) }),
+        16 => sim.command(Command::Mute { muted: which.is_multiple_of(2) }),
         17 => sim.command(dial()),
         18 if up => sim.drop_link(),
         19 => sim.input(Input::NetworkChanged),
         20 => sim.command(Command::StopPersistentConnection),
-        21 => sim.service.silent = which % 3 == 0,
+        21 => sim.service.silent = which.is_multiple_of(3),
         22 => sim.service.expire_tokens(),
         23 if up => {
             let state = ["PERSISTED", "DISCONNECTED"][which as usize % 2];
@@ -62,7 +62,7 @@ fn step(sim: &mut Sim, what: usize, which: u64) {
         }
         24 => sim.command(Command::SendDigits { call, digits: "12".into() }),
         25 => {
-            drop(sim.service.refuse.insert("participants", 500));
+            sim.service.refuse.insert("participants", 500);
         }
         26 => sim.service.refuse.clear(),
         27 if which == 0 => sim.command(Command::SignOut),
