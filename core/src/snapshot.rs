@@ -183,7 +183,7 @@ pub struct RoleView {
 
 impl Default for RoleView {
     fn default() -> Self {
-        Self { choice: DeviceChoice::FollowSystem, device: None, open: false, problem: None, volume_percent: 70 }
+        Self { choice: DeviceChoice::FollowSystem, device: None, open: false, problem: None, volume_percent: 100 }
     }
 }
 

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use phone_core::event::Notice;
+use phone_core::snapshot::RoleView;
 use phone_core::sound::{DeviceChoice, SoundRole};
 use phone_core::{Command, Snapshot};
 use serde::{Deserialize, Serialize};
@@ -40,12 +41,14 @@ impl Settings {
     /// What of the picture is to be kept. Without a selected phone the one before is kept: signing out is no wish for
     /// another phone.
     pub(crate) fn of(snapshot: &Snapshot, before: &Self) -> Self {
-        let role = |view: &phone_core::snapshot::RoleView| RoleSettings {
+        // What the user never touched is not kept, so that better defaults of a later version are not overruled.
+        let usual = RoleView::default().volume_percent;
+        let role = |view: &RoleView| RoleSettings {
             device: match &view.choice {
                 DeviceChoice::Device(id) => Some(id.clone()),
                 DeviceChoice::FollowSystem => None,
             },
-            volume_percent: Some(view.volume_percent),
+            volume_percent: Some(view.volume_percent).filter(|percent| *percent != usual),
         };
         let selected = snapshot.phones.iter().find(|phone| phone.selected).map(|phone| phone.id.clone());
         Self {
@@ -219,6 +222,18 @@ mod tests {
         assert_eq!(notice.unwrap().id, "settings-broken");
         assert_eq!(fs::read(folder.0.join("settings.toml.broken")).unwrap(), b"speaker = 7 [\xff");
         assert_eq!(store.load(), (Settings::default(), None), "the next start is clean");
+    }
+
+    #[test]
+    fn what_nobody_touched_is_not_kept() {
+        assert_eq!(Settings::of(&Snapshot::default(), &Settings::default()), Settings::default());
+        let mut snapshot = Snapshot::default();
+        snapshot.sound.speaker.volume_percent = 40;
+        snapshot.sound.ringer.choice = DeviceChoice::Device("d".to_owned());
+        let before = Settings { phone: Some("p".to_owned()), ..Settings::default() };
+        let kept = Settings::of(&snapshot, &before);
+        assert_eq!((kept.speaker.volume_percent, kept.ringer.device.as_deref()), (Some(40), Some("d")));
+        assert_eq!((kept.phone.as_deref(), kept.microphone), (Some("p"), RoleSettings::default()));
     }
 
     #[test]

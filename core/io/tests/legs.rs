@@ -225,6 +225,20 @@ fn a_turn_leg_over_udp_talks_to_its_server_only() {
 }
 
 #[test]
+fn strangers_on_an_unfenced_turn_leg_are_dropped_and_no_matter_of_the_fence() {
+    let (_server, server_address) = udp_server();
+    let (stranger, stranger_address) = udp_server();
+    let mut world = World::new(Trust::system());
+    world.open(turn("127.0.0.1", server_address.port(), TurnTransport::Udp), false);
+    let local = world.opened().local;
+    world.send(stranger_address, b"out");
+    stranger.send_to(b"in", local).unwrap();
+    world.wait_for(|world| world.counters().strangers == 2);
+    assert_eq!(world.counters().blocked(), 0);
+    assert!(world.happened.is_empty(), "{:?}", world.happened);
+}
+
+#[test]
 fn a_turn_leg_finds_its_server_by_name() {
     let (_server, server_address) = udp_server();
     let mut world = World::new(Trust::system());

@@ -49,9 +49,11 @@ pub enum LegEvent<'a> {
 /// Counts since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LegCounters {
-    /// Stopped by the relay fence on the way out, then on the way in. Anything but 0 is worth a report.
+    /// Stopped on fenced legs on the way out, then on the way in. Anything but 0 is worth a report.
     pub blocked_out: u64,
     pub blocked_in: u64,
+    /// Dropped on TURN legs that are not fenced: to or from somebody who is not the server. Anybody can send to a port.
+    pub strangers: u64,
     /// Dropped because the network did not keep up.
     pub congested: u64,
     /// Refused by the system, for instance without a route.
@@ -62,6 +64,14 @@ impl LegCounters {
     /// Both directions of the fence.
     pub fn blocked(&self) -> u64 {
         self.blocked_out + self.blocked_in
+    }
+
+    fn block_out(&mut self, fence: bool) {
+        *(if fence { &mut self.blocked_out } else { &mut self.strangers }) += 1;
+    }
+
+    fn block_in(&mut self, fence: bool) {
+        *(if fence { &mut self.blocked_in } else { &mut self.strangers }) += 1;
     }
 }
 
@@ -198,7 +208,7 @@ impl LegSockets {
         match &mut open.state {
             State::Udp { socket, server } => {
                 if !allowed(open.fence, *server, to) {
-                    self.counters.blocked_out += 1;
+                    self.counters.block_out(open.fence);
                     return;
                 }
                 match socket.send_to(bytes, to) {
@@ -212,7 +222,7 @@ impl LegSockets {
             }
             State::Stream { stream, server } => {
                 if *server != to {
-                    self.counters.blocked_out += 1;
+                    self.counters.block_out(open.fence);
                     return;
                 }
                 match stream.send(now, bytes) {
@@ -385,7 +395,7 @@ impl LegSockets {
                             let bytes = self.buffer.get(..count).unwrap_or_default();
                             sink(LegEvent::Received { leg: id, from, bytes });
                         }
-                        Ok(_) => self.counters.blocked_in += 1,
+                        Ok(_) => self.counters.block_in(leg.fence),
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                         // Windows reports here that an earlier datagram met a closed port.
                         Err(error) => tracing::trace!(%error, leg = id.0, "a datagram was not received"),
