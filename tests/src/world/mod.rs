@@ -699,12 +699,13 @@ impl World {
     }
 
     fn note(&mut self, event: &MediaEvent) {
-        if let MediaEvent::Digit { digit, .. } = event {
+        // Digits go to the far end by the service's own request, which then plays them there.
+        if let MediaEvent::Digit { digit, .. } | MediaEvent::DigitSent { digit, .. } = event {
             self.far_digits.push(*digit);
         }
     }
 
-    /// Digits that the exchange heard as telephone-events.
+    /// Digits that reached the exchange, whichever way, and were played to the far end.
     pub fn far_digits(&self) -> &str {
         &self.far_digits
     }
