@@ -1,8 +1,10 @@
 //! WAV files: any rate, channels and format in; 48 kHz mono 16 bit out.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use phone_audio::resample::IntoFrames;
@@ -99,6 +101,9 @@ impl WavSource {
     }
 }
 
+/// Files that this program made. It grows with the outputs a user names, which are few.
+static MADE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
 /// Writes frames to a file. The header is brought up to date every second, so that the file can be read whatever
 /// becomes of the program.
 pub struct WavSink {
@@ -107,7 +112,22 @@ pub struct WavSink {
 }
 
 impl WavSink {
+    /// Makes the file; one that this program made before is continued, so that a recording survives a hold and
+    /// holds every call of a row.
     pub fn create(path: &Path) -> Result<Self, WavError> {
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        if made.contains(path)
+            && path.exists()
+            && let Ok(writer) = WavWriter::append(path)
+        {
+            return Ok(Self { writer, unflushed: 0 });
+        }
+        let sink = Self::new(path)?;
+        made.insert(path.to_owned());
+        Ok(sink)
+    }
+
+    fn new(path: &Path) -> Result<Self, WavError> {
         let file = File::create(path).map_err(|error| io_error(path, &error))?;
         let spec =
             WavSpec { channels: 1, sample_rate: SAMPLE_RATE_HZ, bits_per_sample: 16, sample_format: SampleFormat::Int };
@@ -195,6 +215,18 @@ mod tests {
         }
         writer.finalize().unwrap();
         path
+    }
+
+    #[test]
+    fn a_recording_that_is_opened_again_goes_on() {
+        let path = file("again");
+        for _ in 0..2 {
+            let mut sink = WavSink::create(&path).unwrap();
+            sink.write(&[0.25; 480]).unwrap();
+            sink.finish().unwrap();
+        }
+        assert_eq!(hound::WavReader::open(&path).unwrap().duration(), 960);
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

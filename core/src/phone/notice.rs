@@ -81,6 +81,10 @@ pub fn media_failed(error: &MediaError, during: bool) -> Notice {
             "A firewall may block UDP. Ask your IT to allow UDP and TCP to the TURN servers on port 3478."
         }
         MediaError::TurnSilent { .. } => "Ask your IT to allow TCP and TLS to the TURN servers.",
+        // No code: the refusal is ours, of its certificate.
+        MediaError::TurnRefused { code: 0, .. } => {
+            "Ask your IT to install the certificate authority that signed it, or to check what intercepts the connection."
+        }
         MediaError::TurnRefused { .. } => {
             "Sign in again: the credentials may have expired. If it stays so, tell your IT."
         }
@@ -91,7 +95,12 @@ pub fn media_failed(error: &MediaError, during: bool) -> Notice {
         MediaError::ConsentLost if during => "Check the network connection. Offhook tries to get the call back.",
         MediaError::ConsentLost => "Check the network connection.",
     };
-    let mut text = error.to_string();
+    let mut text = match error {
+        MediaError::TurnRefused { server, code: 0, reason } => {
+            format!("the certificate of the TURN server {server} is not trusted: {reason}")
+        }
+        error => error.to_string(),
+    };
     if let Some(first) = text.get(..1).map(str::to_uppercase) {
         text.replace_range(..1, &first);
     }

@@ -100,35 +100,6 @@ fn garbage_on_the_web_socket_does_no_harm() {
 }
 
 #[test]
-fn garbage_on_the_media_socket_does_no_harm() {
-    let exchange = exchange();
-    let mut phone = TestPhone::signed_in(&exchange, "ana", Setup::default());
-    let mut ports = phone_tests::capture::Ports::default();
-    let call = phone.call("echo");
-    ports.look(std::process::id());
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let mut random = phone_tests::random::Random::new(5);
-    for round in 0..200_usize {
-        for port in ports.udp_ports() {
-            let mut bytes = random.bytes(round * 7 % 1_400);
-            // Every kind of first byte: STUN, DTLS, TURN channel, RTP (RFC 7983 §7).
-            if let Some(first) = bytes.first_mut() {
-                *first = [0, 1, 20, 22, 64, 127, 128, 191][round % 8];
-            }
-            if let Err(error) = socket.send_to(&bytes, ("127.0.0.1", port)) {
-                assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "{error}");
-            }
-        }
-        if round % 20 == 0 {
-            phone.listen(Duration::from_millis(20));
-        }
-    }
-    phone.listen(SECOND);
-    assert!(matches!(phone.state(call), Some(CallState::Connected)), "{}", phone.story());
-    assert_good(&phone.hang_up(call));
-}
-
-#[test]
 fn a_peer_without_a_common_codec_ends_the_call_with_a_sentence() {
     let exchange = exchange();
     exchange.inject(Fault::OfferUnknownCodec(true));

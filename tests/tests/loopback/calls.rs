@@ -79,7 +79,7 @@ fn ten_calls(options: ExchangeOptions) -> Vec<phone_core::event::CallReport> {
     let mut reports = Vec::new();
     for _ in 0..10 {
         let call = phone.call("echo");
-        assert!(phone.snapshot().sound.microphone.open, "{}", phone.story());
+        phone.wait_snapshot("the microphone is open", |snapshot| snapshot.sound.microphone.open);
         phone.listen(Duration::from_millis(700));
         let report = phone.hang_up(call);
         assert_good(&report);
@@ -102,7 +102,9 @@ fn two_phones_call_each_other_through_one_exchange_and_hear_each_other() {
     let Event::Alerting { call: ringing } = ben.wait("alerting", |e| matches!(e, Event::Alerting { .. })) else {
         unreachable!("only this event fits")
     };
-    assert!(matches!(ben.state(ringing), Some(CallState::Alerting { .. })), "{}", ben.story());
+    ben.wait_snapshot("it rings", |snapshot| {
+        snapshot.calls.iter().any(|call| call.id == ringing && matches!(call.state, CallState::Alerting { .. }))
+    });
     ana.wait("ringing", |event| matches!(event, Event::Ringing { .. }));
     ben.send(Command::Answer(ringing));
     let Event::Connected { call } = ana.wait("connected", |e| matches!(e, Event::Connected { .. })) else {
@@ -170,7 +172,9 @@ fn a_held_call_is_silent_both_ways_and_comes_back() {
     phone.listen(2 * SECOND);
     phone.send(Command::Hold { call, held: true });
     phone.wait("held", |event| matches!(event, Event::Held { .. }));
-    assert!(matches!(phone.state(call), Some(CallState::Held { .. })), "{}", phone.story());
+    phone.wait_snapshot("it is held", |snapshot| {
+        snapshot.calls.iter().any(|call| matches!(call.state, CallState::Held { .. }))
+    });
     phone.listen(2 * SECOND);
     phone.send(Command::Hold { call, held: false });
     phone.wait("resumed", |event| matches!(event, Event::Resumed { .. }));
