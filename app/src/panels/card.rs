@@ -68,7 +68,7 @@ pub fn ui<'a>(
     ui: &mut Ui,
     rect: Rect,
     model: &Card,
-    seconds: impl ExactSizeIterator<Item = &'a Quality> + Clone,
+    seconds: &(impl ExactSizeIterator<Item = &'a Quality> + Clone),
     keys: bool,
     asked: &str,
     metrics: &Metrics,
@@ -132,7 +132,7 @@ pub fn ui<'a>(
     } else if let Some(verdict) = &model.verdict
         && middle.height() >= 40.0
     {
-        quality_ui(ui, middle, verdict, &seconds);
+        quality_ui(ui, middle, verdict, seconds);
     }
     Drawn { action, tools: tools_anchor }
 }

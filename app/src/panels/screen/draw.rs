@@ -256,7 +256,7 @@ impl Screen {
             }
         }
         let asked = self.asked_digits.as_ref().map_or("", |(_, digits)| digits.as_str());
-        let drawn = card::ui(ui, rest, model, scene.history.seconds(model.id), keys, asked, metrics);
+        let drawn = card::ui(ui, rest, model, &scene.history.seconds(model.id), keys, asked, metrics);
         actions.extend(drawn.action);
         self.anchors.tools = drawn.tools;
     }

@@ -71,6 +71,7 @@ struct Anchors {
     tools: Rect,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own; no two exclude each other")]
 pub struct Screen {
     pub preferences: Preferences,
     /// The processor draws: fewer frames, so that the sound keeps its share.
