@@ -293,7 +293,10 @@ pub fn assert_tone(what: &str, samples: &[f32], hz: f64, level_dbfs: std::ops::R
     assert!(heard.is_some(), "{what}: nothing heard in {} samples", samples.len());
     let heard = heard.unwrap_or_default();
     assert!((heard - hz).abs() < 3.0, "{what}: {heard} Hz heard in place of {hz} Hz");
-    let level = tone_dbfs(samples, hz);
+    // Block by block, and the middle one: a jitter buffer may stretch the sound between two of them.
+    let mut levels: Vec<f64> = samples.chunks_exact(RATE_HZ as usize / 10).map(|block| tone_dbfs(block, hz)).collect();
+    levels.sort_by(f64::total_cmp);
+    let level = levels.get(levels.len() / 2).copied().unwrap_or_else(|| tone_dbfs(samples, hz));
     assert!(level_dbfs.contains(&level), "{what}: {hz} Hz heard at {level:.1} dBFS, expected {level_dbfs:?}");
 }
 
@@ -323,7 +326,7 @@ mod tests {
         assert!(same.waveform > 0.98 && same.found > 0.99, "{same:?}");
         assert!(same.delay.abs_diff(delay) < Duration::from_millis(2), "{same:?}");
         let other = likeness(&sent, &speech(2, 4 * SECOND), SECOND / 2);
-        assert!(other.waveform < 0.6, "{other:?}");
+        assert!(other.waveform < 0.45 && other.found < 0.3, "{other:?}");
     }
 
     #[test]

@@ -84,8 +84,8 @@ fn speech_sent_to_the_practice_echo_is_heard_again_and_the_summary_is_complete()
 
     let heard = signal::read_wav(&output);
     let heard = signal::after_onset(&heard, -50.0);
-    let likeness = signal::likeness(signal::between(&sent, SECOND, 8 * SECOND), heard, 2 * SECOND);
-    assert!(likeness.found > 0.8 && likeness.waveform > 0.6, "{likeness:?}\n{outcome}");
+    let likeness = signal::likeness(signal::between(&sent, SECOND, 8 * SECOND), heard, 3 * SECOND);
+    assert!(likeness.found > 0.6 && likeness.waveform > 0.5, "{likeness:?}\n{outcome}");
 }
 
 #[test]

@@ -138,6 +138,7 @@ proptest! {
             world.inject(fault);
         }
         world.cut(EXCHANGE, false);
+        world.net.set_usual(Path::GOOD);
         let host = world.host(0);
         world.net.block_udp(host, false);
         prop_assert!(
