@@ -20,6 +20,11 @@ const LATE: Duration = Duration::from_millis(200);
 const LONGEST_PACKET: usize = 400;
 /// 20 ms of silence: a CELT full-band frame without content (RFC 6716 §3.1).
 pub const SILENT_PACKET: [u8; 3] = [0xf8, 0xff, 0xfe];
+/// 5 ms of the same.
+pub const SHORT_SILENT_PACKET: [u8; 3] = [0xe8, 0xff, 0xfe];
+/// Between short packets, and how many there are before the far side's own packets must do.
+const SHORT: Duration = Duration::from_millis(5);
+const MOST_SHORT: u32 = 12;
 
 /// Where what a session hears comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +40,33 @@ pub enum Route {
     Ringback,
     /// The packets of this other session.
     Peer(SessionId),
+}
+
+/// Short packets of silence at the start of what is reflected or forwarded, until its first own packet: a phone that
+/// begins to listen a moment later than we begin to send hears that media flows without waiting for 20 ms.
+pub struct LeadIn {
+    due: Instant,
+    left: u32,
+}
+
+impl LeadIn {
+    pub fn new(now: Instant) -> Self {
+        Self { due: now, left: MOST_SHORT }
+    }
+
+    pub fn due(&self) -> Option<Instant> {
+        (self.left > 0).then_some(self.due)
+    }
+
+    /// Whether a [`SHORT_SILENT_PACKET`] is to be sent now.
+    pub fn play(&mut self, now: Instant) -> bool {
+        if self.left == 0 || now < self.due {
+            return false;
+        }
+        self.left -= 1;
+        self.due = now.max(self.due) + SHORT;
+        true
+    }
 }
 
 /// Makes the packets of one route.
@@ -231,8 +263,20 @@ mod tests {
     }
 
     #[test]
+    fn the_lead_in_ends_by_itself() {
+        let start = Instant::now();
+        let mut lead = LeadIn::new(start);
+        let mut sent = 0;
+        for ms in 0..200 {
+            sent += u32::from(lead.play(start + Duration::from_millis(ms)));
+        }
+        assert_eq!((sent, lead.due()), (MOST_SHORT, None));
+    }
+
+    #[test]
     fn the_duration_of_any_bytes_is_bounded() {
         assert_eq!(opus_ticks(&SILENT_PACKET), 960);
+        assert_eq!(opus_ticks(&SHORT_SILENT_PACKET), 240);
         assert_eq!(opus_ticks(&[]), 0);
         for first in 0..=255 {
             for second in [0, 1, 48, 255] {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use phone_core::ids::SessionId;
 use serde_json::Value;
 
-use crate::conversations::{Bot, CallState, Conversation, Due, Ending, Participant, Party};
+use crate::conversations::{Bot, CallState, Conversation, Direction, Due, Ending, Participant, Party};
+use crate::edge::Kind;
 use crate::machine::{EdgeCommand, Exchange, HttpReply, Output};
 use crate::rules::Rule;
 use crate::users::UserIx;
@@ -69,7 +70,7 @@ impl Exchange {
         name: &str,
         purpose: &'static str,
         address: &str,
-        inbound: bool,
+        direction: Direction,
     ) -> Participant {
         Participant {
             id: self.chance.uuid(),
@@ -79,12 +80,11 @@ impl Exchange {
             purpose,
             address: address.to_owned(),
             queue: None,
-            inbound,
+            direction,
             state: CallState::Contacting,
             told: false,
             held: false,
             muted: false,
-            answered: false,
             connected_at: None,
             ended_at: None,
             ending: None,
@@ -93,13 +93,13 @@ impl Exchange {
         }
     }
 
-    fn own_participant(&mut self, user: UserIx, purpose: &'static str, inbound: bool) -> Participant {
+    fn own_participant(&mut self, user: UserIx, purpose: &'static str, direction: Direction) -> Participant {
         let (name, address) = self
             .people
             .user(user)
             .map(|entry| (entry.name.clone(), format!("sip:{}@practice.invalid", entry.login)))
             .unwrap_or_default();
-        self.participant(Party::User(user), &name, purpose, &address, inbound)
+        self.participant(Party::User(user), &name, purpose, &address, direction)
     }
 
     /// Why the user cannot have one more call now.
@@ -128,27 +128,24 @@ impl Exchange {
             )
         })?;
         let inside = matches!(target.party, Party::User(_));
-        let far_purpose = if inside { "user" } else { "external" };
-        let mut far = self.participant(target.party, &target.name, far_purpose, &target.address, inside);
+        let (far_purpose, direction) =
+            if inside { ("user", Direction::Inbound) } else { ("external", Direction::Outbound) };
+        let mut far = self.participant(target.party, &target.name, far_purpose, &target.address, direction);
         far.state = if inside { CallState::None } else { CallState::Dialing };
-        let own = self.own_participant(user, "user", false);
+        let own = self.own_participant(user, "user", Direction::Outbound);
         let id = self.chance.uuid();
         let conversation = Conversation { id: id.clone(), participants: vec![far, own], due: None, started: now };
         self.conversations.map.insert(id.clone(), conversation);
-        match self.live_session(user) {
-            Some(session) => {
-                self.attach(&id, user, session);
-                self.publish_conversation(&id);
-                self.leg_ready(now, &id, user);
-            }
-            None => {
-                self.publish_conversation(&id);
-                let session = self.coming_session(user).or_else(|| self.propose(now, user, &id, true, false));
-                let Some(session) = session else {
-                    self.end(now, &id, Ending::NO_STATION, Ending::NO_STATION, user);
-                    return Ok(id);
-                };
-                self.attach(&id, user, session);
+        if let Some(session) = self.live_session(user) {
+            self.attach(&id, user, session);
+            self.publish_conversation(&id);
+            self.leg_ready(now, &id, user);
+        } else {
+            self.publish_conversation(&id);
+            let session = self.coming_session(user).or_else(|| self.propose(now, user, &id, Kind::Automatic));
+            match session {
+                Some(session) => self.attach(&id, user, session),
+                None => self.end(now, &id, Ending::NO_STATION, Ending::NO_STATION, user),
             }
         }
         Ok(id)
@@ -159,14 +156,20 @@ impl Exchange {
         if let Some(reply) = self.refuses_call(user) {
             return Err(reply);
         }
-        let mut caller =
-            self.participant(Party::Bot(Bot::Speaker), "Maria Lopez", "customer", "tel:+34915550142", true);
+        let mut caller = self.participant(
+            Party::Bot(Bot::Speaker),
+            "Maria Lopez",
+            "customer",
+            "tel:+34915550142",
+            Direction::Inbound,
+        );
         caller.state = CallState::Connected;
         caller.connected_at = Some(now);
-        let mut queue = self.participant(Party::Queue, "Billing", "acd", "sip:billing@practice.invalid", true);
+        let mut queue =
+            self.participant(Party::Queue, "Billing", "acd", "sip:billing@practice.invalid", Direction::Inbound);
         queue.queue = Some("Billing");
         queue.state = CallState::Terminated;
-        let mut own = self.own_participant(user, "agent", true);
+        let mut own = self.own_participant(user, "agent", Direction::Inbound);
         own.queue = Some("Billing");
         let id = self.chance.uuid();
         let participants = vec![caller, queue, own];
@@ -196,7 +199,7 @@ impl Exchange {
         let live = self.live_session(user);
         // The event goes first; clients take both orders.
         self.publish_conversation(id);
-        match live.or_else(|| self.propose(now, user, id, false, false)) {
+        match live.or_else(|| self.propose(now, user, id, Kind::Asked)) {
             Some(session) => self.attach(id, user, session),
             None => self.end(now, id, Ending::NO_STATION, Ending::UNAVAILABLE, user),
         }
@@ -208,7 +211,10 @@ impl Exchange {
         let far = conversation.far(user).map(|far| far.party);
         let Some(leg) = conversation.leg_mut(user) else { return };
         match (leg.state, far) {
-            (CallState::Contacting, Some(Party::Bot(Bot::Echo | Bot::Music))) => self.connect(now, id),
+            // An incoming call: media comes up because it was answered.
+            (CallState::Contacting, Some(Party::Bot(Bot::Echo | Bot::Music))) | (CallState::Alerting, _) => {
+                self.connect(now, id);
+            }
             (CallState::Contacting, Some(far)) => {
                 leg.state = CallState::Dialing;
                 let due = match far {
@@ -223,8 +229,6 @@ impl Exchange {
                     Party::Bot(_) | Party::Queue => self.publish_conversation(id),
                 }
             }
-            // An incoming call: media comes up because it was answered. A session that was there before says nothing.
-            (CallState::Alerting, _) => self.connect(now, id),
             _ => {}
         }
     }
@@ -425,14 +429,11 @@ impl Exchange {
             CallState::Connected => return HttpReply::empty(202),
             _ => return HttpReply::error(409, "conflict", "The call does not ring."),
         }
-        if let Some(leg) = self.conversations.get_mut(id).and_then(|conversation| conversation.leg_mut(user)) {
-            leg.answered = true;
-        }
         match (self.session_of_leg(id, user), self.live_session(user)) {
             (Some(session), Some(live)) if session == live => self.connect(now, id),
             // The session it rang on was just lost: a new one is proposed late, and the client proceeds by itself.
             (Some(session), _) if !self.sessions.contains_key(&session) => {
-                if let Some(session) = self.propose(now, user, id, false, false) {
+                if let Some(session) = self.propose(now, user, id, Kind::Asked) {
                     self.attach(id, user, session);
                 }
             }
@@ -442,7 +443,7 @@ impl Exchange {
     }
 
     /// `POST …/participants/{id}/replace`: only the voicemail form, which declines a call for a plain user.
-    pub(crate) fn to_voicemail(&mut self, now: Instant, user: UserIx, id: &str) -> HttpReply {
+    pub(crate) fn send_to_voicemail(&mut self, now: Instant, user: UserIx, id: &str) -> HttpReply {
         let state = self.conversations.get(id).and_then(|conversation| conversation.leg(user)).map(|leg| leg.state);
         match state {
             Some(CallState::Alerting) => {

@@ -39,7 +39,7 @@ pub fn stable_uuid(kind: &str, name: &str) -> String {
 
 /// 24 hexadecimal digits that belong to these words, the form of the local part of a JID.
 pub fn stable_hex(kind: &str, name: &str) -> String {
-    stable(kind, name).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+    uuid_from(stable(kind, name)).chars().filter(|c| *c != '-').take(24).collect()
 }
 
 fn stable(kind: &str, name: &str) -> [u8; 32] {

@@ -34,6 +34,13 @@ pub enum Party {
     Queue,
 }
 
+/// Seen from the participant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Inbound,
+    Outbound,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallState {
     /// A user who is not yet rung at and knows nothing.
@@ -107,14 +114,12 @@ pub struct Participant {
     pub purpose: &'static str,
     pub address: String,
     pub queue: Option<&'static str>,
-    pub inbound: bool,
+    pub direction: Direction,
     pub state: CallState,
     /// The user has heard of this call.
     pub told: bool,
     pub held: bool,
     pub muted: bool,
-    /// The user asked by REST to be connected.
-    pub answered: bool,
     pub connected_at: Option<Instant>,
     pub ended_at: Option<Instant>,
     pub ending: Option<Ending>,
@@ -190,8 +195,8 @@ fn participant_json(p: &Participant, people: &People, clock: Clock) -> Value {
     let mut call = json!({
         "id": p.call,
         "state": p.state.word(),
-        "initialState": if p.inbound { "alerting" } else { "contacting" },
-        "direction": if p.inbound { "inbound" } else { "outbound" },
+        "initialState": if p.direction == Direction::Inbound { "alerting" } else { "contacting" },
+        "direction": if p.direction == Direction::Inbound { "inbound" } else { "outbound" },
         "held": p.held,
         "muted": p.muted,
         "confined": false,

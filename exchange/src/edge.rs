@@ -42,6 +42,19 @@ pub enum Stage {
     Up,
 }
 
+/// How a session came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// For an incoming call: the user decides.
+    Asked,
+    /// For an outgoing call: the client takes it by itself.
+    Automatic,
+    /// For no call: opens the persistent connection.
+    Eager,
+    /// Takes over from another session of the same client.
+    Reinvite,
+}
+
 /// One media session with one client.
 #[derive(Debug)]
 pub struct Session {
@@ -54,8 +67,7 @@ pub struct Session {
     pub persistent: bool,
     /// Consent is overdue: not for new calls.
     pub interrupted: bool,
-    auto_answer: bool,
-    eager: bool,
+    kind: Kind,
     /// Full JID of the client that took it.
     peer: Option<String>,
     /// The session that this one takes over from.
@@ -112,34 +124,24 @@ impl Exchange {
         if !self.shares_session(user) {
             return None;
         }
-        let coming = |s: &Session| {
-            s.user == user && s.stage < Stage::Up && (s.auto_answer || s.eager || s.stage > Stage::Proposed)
-        };
+        let coming =
+            |s: &Session| s.user == user && s.stage < Stage::Up && (s.kind != Kind::Asked || s.stage > Stage::Proposed);
         self.sessions.iter().rev().find(|(_, session)| coming(session)).map(|(id, _)| *id)
     }
 
     /// Proposes a session to all clients of the user; `None` when there are too many sessions.
-    pub(crate) fn propose(
-        &mut self,
-        now: Instant,
-        user: UserIx,
-        conversation: &str,
-        auto: bool,
-        eager: bool,
-    ) -> Option<SessionId> {
-        let id = self.new_session(user, conversation)?;
+    pub(crate) fn propose(&mut self, now: Instant, user: UserIx, conversation: &str, kind: Kind) -> Option<SessionId> {
+        let id = self.new_session(user, conversation, kind)?;
         let persistent =
             self.people.webrtc_station(user).is_some_and(|s| s.kind == StationKind::WebRtc { persistent: true });
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.auto_answer = auto;
-            session.eager = eager;
             session.persistent = persistent;
-            session.gives_up = auto.then(|| now + PROCEED_LIMIT);
+            session.gives_up = (kind != Kind::Asked).then(|| now + PROCEED_LIMIT);
         }
         for (socket, jid) in self.bound(user) {
             self.send_propose(socket, &jid, id);
         }
-        if auto || eager {
+        if kind != Kind::Asked {
             // It will be taken at once, so the offer is made while the client's answer travels.
             self.make_offer(id);
         }
@@ -155,15 +157,12 @@ impl Exchange {
         let has = self.sessions.values().any(|session| session.user == user);
         if self.options.eager && listens && persistent && !has && !self.bound(user).is_empty() {
             let conversation = self.chance.uuid();
-            if let Some(id) = self.propose(now, user, &conversation, false, true)
-                && let Some(session) = self.sessions.get_mut(&id)
-            {
-                session.gives_up = Some(now + PROCEED_LIMIT);
-            }
+            // With too many sessions the first call opens it.
+            self.propose(now, user, &conversation, Kind::Eager);
         }
     }
 
-    fn new_session(&mut self, user: UserIx, conversation: &str) -> Option<SessionId> {
+    fn new_session(&mut self, user: UserIx, conversation: &str, kind: Kind) -> Option<SessionId> {
         if self.sessions.len() >= MOST_SESSIONS {
             return None;
         }
@@ -175,8 +174,7 @@ impl Exchange {
             stage: Stage::Proposed,
             persistent: false,
             interrupted: false,
-            auto_answer: false,
-            eager: false,
+            kind,
             peer: None,
             replaces: None,
             offer: None,
@@ -200,7 +198,7 @@ impl Exchange {
     fn send_propose(&mut self, socket: SocketId, jid: &str, id: SessionId) {
         let message = self.chance.uuid();
         let Some(session) = self.sessions.get(&id) else { return };
-        let eager = if session.eager { " inin-priv-answer-mode=\"Auto\"" } else { "" };
+        let eager = if session.kind == Kind::Eager { " inin-priv-answer-mode=\"Auto\"" } else { "" };
         let text = format!(
             "<message xmlns=\"jabber:client\" from=\"{}\" to=\"{}\" id=\"{message}\"><propose xmlns=\"{JINGLE_MESSAGE}\" id=\"{}\" \
              inin-cid=\"{}\" inin-sdp-over-xmpp=\"true\" inin-autoanswer=\"{}\"{eager}>\
@@ -209,7 +207,7 @@ impl Exchange {
             escape(jid),
             session.sid,
             session.conversation,
-            session.auto_answer,
+            session.kind == Kind::Automatic,
         );
         self.send(socket, text);
     }
@@ -251,7 +249,7 @@ impl Exchange {
         session.peer = Some(from.to_owned());
         session.gives_up = Some(now + SETUP_LIMIT);
         let conversation = session.conversation.clone();
-        let prepared = session.auto_answer || session.eager;
+        let prepared = session.kind != Kind::Asked;
         // It is being answered, so it no longer rings out.
         if let Some(conversation) = self.conversations.get_mut(&conversation)
             && conversation.leg(user).is_some_and(|leg| leg.state == CallState::Alerting)
@@ -285,7 +283,7 @@ impl Exchange {
         session.stage = Stage::Offered;
         let offer = if unknown_codec { sdp::with_unknown_codec(&offer) } else { offer };
         let mut params = json!({ "sessionId": session.sid, "conversationId": session.conversation, "sdp": offer });
-        if session.replaces.is_some() {
+        if session.kind == Kind::Reinvite {
             session.repeat_at = Some(now + REPEAT);
             if let Some(map) = params.as_object_mut() {
                 map.insert("reinvite".to_owned(), true.into());
@@ -607,7 +605,7 @@ impl Exchange {
         let replaced = self.sessions.values().any(|other| other.replaces == Some(id));
         let reachable = peer.as_deref().is_some_and(|peer| self.socket_of(peer).is_some());
         let (Some(conversation), false, true) = (carried, replaced, reachable) else { return };
-        let Some(heir) = self.new_session(user, &conversation) else { return };
+        let Some(heir) = self.new_session(user, &conversation, Kind::Reinvite) else { return };
         if let Some(session) = self.sessions.get_mut(&heir) {
             session.stage = Stage::Proceeded;
             session.peer = peer;

@@ -255,7 +255,7 @@ impl Exchange {
 
     /// When the next [`Input::Tick`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        let sockets = self.sockets.values().filter_map(Socket::deadline).min();
+        let sockets = self.sockets.values().map(Socket::deadline).min();
         let sessions = self.sessions.values().filter_map(Session::deadline).min();
         [sockets, sessions, self.conversations.deadline()].into_iter().flatten().min()
     }

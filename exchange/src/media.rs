@@ -9,7 +9,7 @@ use std::time::Instant;
 use phone_core::ids::{LegId, SessionId};
 use phone_core::media::{AudioPacket, EngineOutput, LegAddresses, LegError, MediaEngine, MediaError, MediaEvent};
 
-use crate::bots::{Player, Route, SILENT_PACKET, opus_ticks};
+use crate::bots::{LeadIn, Player, Route, SHORT_SILENT_PACKET, SILENT_PACKET, opus_ticks};
 use crate::machine::EdgeCommand;
 
 /// See the module's contract.
@@ -29,6 +29,7 @@ struct Feed {
     route: Route,
     up: bool,
     player: Option<Player>,
+    lead: Option<LeadIn>,
     /// Source and sequence number of the newest packet that came in.
     newest: Option<(u32, u16)>,
 }
@@ -102,7 +103,8 @@ impl EdgeMedia {
 
     pub fn deadline(&self) -> Option<Instant> {
         let players = self.feeds.values().filter_map(|feed| feed.player.as_ref()).map(Player::due).min();
-        [players, self.engine.deadline()].into_iter().flatten().min()
+        let leads = self.feeds.values().filter_map(|feed| feed.lead.as_ref()).filter_map(LeadIn::due).min();
+        [players, leads, self.engine.deadline()].into_iter().flatten().min()
     }
 
     pub fn tick(&mut self, now: Instant) {
@@ -110,6 +112,9 @@ impl EdgeMedia {
             self.engine.tick(now);
         }
         for (session, feed) in &mut self.feeds {
+            if feed.lead.as_mut().is_some_and(|lead| lead.play(now)) {
+                self.engine.send_audio(now, *session, &SHORT_SILENT_PACKET, opus_ticks(&SHORT_SILENT_PACKET));
+            }
             let Some(player) = &mut feed.player else { continue };
             while let Some((packet, ticks)) = player.play(now) {
                 self.engine.send_audio(now, *session, &packet, ticks);
@@ -132,8 +137,13 @@ impl EdgeMedia {
         let Some(feed) = self.feeds.get_mut(&session).filter(|feed| feed.up) else { return };
         feed.newest = None;
         feed.player = Player::new(now, feed.route);
+        feed.lead = None;
         if feed.player.is_none() && feed.route != Route::Silence {
-            self.engine.send_audio(now, session, &SILENT_PACKET, opus_ticks(&SILENT_PACKET));
+            let mut lead = LeadIn::new(now);
+            if lead.play(now) {
+                self.engine.send_audio(now, session, &SHORT_SILENT_PACKET, opus_ticks(&SHORT_SILENT_PACKET));
+            }
+            feed.lead = Some(lead);
         } else if let Some((packet, ticks)) = feed.player.as_mut().and_then(|player| player.play(now)) {
             self.engine.send_audio(now, session, &packet, ticks);
         }
@@ -186,11 +196,15 @@ impl EdgeMedia {
         }
         feed.newest = Some((packet.ssrc, packet.sequence));
         if feed.route == Route::Echo {
+            feed.lead = None;
             self.engine.send_audio(now, session, &packet.payload, ticks);
         }
         let hears = |feed: &Feed| feed.route == Route::Peer(session);
         for listener in self.feeds.iter().filter(|(_, feed)| hears(feed)).map(|(id, _)| *id).collect::<Vec<_>>() {
             self.engine.send_audio(now, listener, &packet.payload, ticks);
+            if let Some(feed) = self.feeds.get_mut(&listener) {
+                feed.lead = None;
+            }
         }
     }
 

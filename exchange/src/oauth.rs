@@ -23,7 +23,7 @@ const MOST_TOKENS: usize = 512;
 
 #[derive(Debug)]
 struct Code {
-    code: String,
+    secret: String,
     user: UserIx,
     client: String,
     redirect: String,
@@ -95,7 +95,7 @@ impl Exchange {
                     }
                     answer.append_pair("code", &code);
                     self.logins.codes.push_back(Code {
-                        code,
+                        secret: code,
                         user,
                         client: field("client_id").to_owned(),
                         redirect: redirect.to_owned(),
@@ -152,7 +152,7 @@ impl Exchange {
             .logins
             .codes
             .iter()
-            .position(|code| code.code == field("code"))
+            .position(|code| code.secret == field("code"))
             .and_then(|position| self.logins.codes.remove(position))
         else {
             return refuse("invalid_grant", "the code is unknown, used or expired");

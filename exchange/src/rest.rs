@@ -245,7 +245,7 @@ impl Exchange {
             }
             (Method::Post, ["calls", id, "participants", _, "replace"] | [id, "participants", _, "replace"]) => {
                 if body.get("voicemail").and_then(Value::as_bool) == Some(true) {
-                    self.to_voicemail(now, user, id)
+                    self.send_to_voicemail(now, user, id)
                 } else {
                     HttpReply::error(501, "not.implemented", "The practice exchange transfers only to voicemail.")
                 }

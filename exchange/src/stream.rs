@@ -50,14 +50,14 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Instant {
         let silence = match self.stage {
             Stage::Bound if self.silence_noted => SILENCE_LIMIT,
             Stage::Bound => LONGEST_SILENCE,
             _ => LOGIN_LIMIT,
         };
         let silence = self.heard + silence;
-        Some(self.next_ping.map_or(silence, |ping| ping.min(silence)))
+        self.next_ping.map_or(silence, |ping| ping.min(silence))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The embedded TURN server (RFC 8656) over UDP and TCP: sockets around `turn-server-proto`.
 //!
 //! The protocol machine sees TCP clients as UDP clients of a second listening address: the stream is cut into
-//! messages here. Its own stream mode neither pads ChannelData nor skips padding (RFC 8656 §12.5).
+//! messages here. Its own stream mode neither pads `ChannelData` nor skips padding (RFC 8656 §12.5).
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};

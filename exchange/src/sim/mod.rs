@@ -4,6 +4,7 @@ mod calls;
 mod signin;
 mod streams;
 
+use std::borrow::Borrow;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -31,6 +32,8 @@ const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 
 const ANSWER: &str = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=setup:active\r\na=fingerprint:sha-256 AA\r\na=rtcp-mux\r\n\
                       a=ice-ufrag:u\r\na=ice-pwd:p\r\na=rtpmap:111 opus/48000/2\r\n";
 
+/// What a client does next.
+type Reaction = (ClientIx, fn(&mut Sim, ClientIx));
 /// Index of a client in [`Sim::clients`].
 type ClientIx = usize;
 
@@ -66,7 +69,7 @@ struct Sim {
     media_works: bool,
     inputs: VecDeque<Input>,
     /// What clients do next, once all outputs are taken.
-    reactions: VecDeque<(ClientIx, fn(&mut Self, ClientIx))>,
+    reactions: VecDeque<Reaction>,
     reacting: bool,
     closed: Vec<SocketId>,
 }
@@ -83,7 +86,7 @@ impl Sim {
         };
         let around = Surroundings {
             key: [1; 32],
-            wall: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+            wall: UNIX_EPOCH + Duration::from_hours(500_000),
             host: "127.0.0.1".to_owned(),
             turn: vec![turn],
             stun: vec![("127.0.0.1".to_owned(), 3478)],
@@ -210,8 +213,9 @@ impl Sim {
         self.replies.pop().expect("every request is answered at once")
     }
 
-    fn rest(&mut self, client: ClientIx, method: Method, path: &str, body: Value) -> (u16, Value) {
+    fn rest(&mut self, client: ClientIx, method: Method, path: &str, body: impl Borrow<Value>) -> (u16, Value) {
         let token = self.clients[client].token.clone();
+        let body = body.borrow();
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let reply = self.request(method, path, Some(&token), &body);
         (reply.status, serde_json::from_str(&reply.body).unwrap_or_default())
@@ -298,9 +302,9 @@ impl Sim {
         self.input(Input::SocketText { socket, text: text.to_owned() });
     }
 
-    fn rpc(&mut self, client: ClientIx, method: &str, params: Value) {
+    fn rpc(&mut self, client: ClientIx, method: &str, params: impl Borrow<Value>) {
         let from = self.clients[client].full.clone();
-        let json = json!({ "jsonrpc": "2.0", "id": "1", "method": method, "params": params }).to_string();
+        let json = json!({ "jsonrpc": "2.0", "id": "1", "method": method, "params": params.borrow() }).to_string();
         let json = xml::escape(&json);
         self.say(
             client,
