@@ -472,7 +472,7 @@ impl Exchange {
         session.stage = Stage::Up;
         session.gives_up = None;
         session.repeat_at = None;
-        let (user, before) = (session.user, session.replaces.take());
+        let (user, before, kind) = (session.user, session.replaces.take(), session.kind);
         if let Some(before) = before.filter(|before| self.sessions.contains_key(before)) {
             self.move_legs(before, id);
             self.close_session(now, before, Some("alternative-session"));
@@ -484,7 +484,11 @@ impl Exchange {
             .map(|conversation| conversation.id.clone())
             .collect();
         for conversation in &waiting {
-            self.leg_ready(now, conversation, user);
+            let rings = self.conversations.get(conversation).and_then(|conversation| conversation.leg(user));
+            // Media answers a ringing call only if it came up for that call.
+            if kind == Kind::Asked || rings.is_some_and(|leg| leg.state != CallState::Alerting) {
+                self.leg_ready(now, conversation, user);
+            }
         }
         if waiting.is_empty() {
             self.session_idle(now, id);

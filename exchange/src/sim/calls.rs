@@ -297,6 +297,21 @@ fn a_reinvite_moves_the_call_to_a_new_session_and_is_repeated_until_answered() {
 }
 
 #[test]
+fn a_reinvite_does_not_answer_a_second_call_that_rings() {
+    let mut sim = persistent();
+    let ana = sim.client("ana");
+    sim.dial(ana, "echo");
+    sim.rest(ana, Method::Post, "/practice/callme", Value::Null);
+    sim.log(ana);
+    sim.input(Input::Fault(Fault::Reinvite));
+    let log = sim.log(ana);
+    assert!(log.contains(&"offer again".to_owned()) && !log.contains(&"connected".to_owned()), "{log:?}");
+    assert_eq!(sim.patch(ana, json!({ "state": "connected" })), 202);
+    assert_eq!(sim.log(ana), ["connected held", "ACTIVE_CALL", "connected"]);
+    assert_eq!(sim.route(), Some(Route::Speech));
+}
+
+#[test]
 fn lost_media_is_offered_anew_when_the_client_is_back() {
     let mut sim = persistent();
     let ana = sim.client("ana");
