@@ -189,7 +189,7 @@ pub fn json(line: &Line, t_ms: f64) -> String {
     let rest = Value::Object(fields).to_string();
     let rest = rest.strip_prefix('{').unwrap_or_default();
     let comma = if rest == "}" { "" } else { "," };
-    format!("{{\"event\":{event},\"t_ms\":{}{comma}{rest}", round(t_ms))
+    format!("{{\"event\":{event},\"t_ms\":{}{comma}{rest}", Value::from(round(t_ms)))
 }
 
 /// Three decimals are a thousand times finer than anything measured here.

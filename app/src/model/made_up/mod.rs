@@ -32,11 +32,13 @@ pub fn call(id: u64, name: &str, state: CallState, started: Instant) -> CallView
 
 /// Signed in to the practice exchange and ready.
 pub fn snapshot(calls: Vec<CallView>) -> Snapshot {
-    Snapshot {
+    let mut snapshot = Snapshot {
         standing: Standing::Ready,
         account: Some(AccountView { user: "Ana Kovač".into(), organisation: "Practice".into(), practice: true }),
         calls,
         revision: 1,
         ..Snapshot::default()
-    }
+    };
+    snapshot.sound.speaker.volume_percent = 70;
+    snapshot
 }
