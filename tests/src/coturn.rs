@@ -1,7 +1,7 @@
 //! A real TURN server (coturn) on private ports of 127.0.0.1, over UDP, TCP and TLS with a self-made CA.
 
 use std::io::Read;
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -63,7 +63,7 @@ impl Coturn {
         let coturn = Self { port, tls_port, server, scratch };
         let up = wait_for(Duration::from_secs(20), || {
             let open = |port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
-            (open(port) && open(tls_port)).then_some(())
+            (open(port) && open(tls_port) && answers_binding(port)).then_some(())
         });
         assert!(up.is_some(), "coturn did not start:\n{}", coturn.log());
         coturn
@@ -122,6 +122,20 @@ impl Coturn {
     pub fn freeze(&self) {
         self.server.freeze();
     }
+}
+
+/// Whether a STUN binding request (RFC 8489 §6) over UDP is answered: the UDP side is up later than the TCP side.
+fn answers_binding(port: u16) -> bool {
+    let mut request = vec![0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42];
+    request.extend([7; 12]);
+    let mut answer = [0; 200];
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|socket| {
+            socket.set_read_timeout(Some(Duration::from_millis(200)))?;
+            socket.send_to(&request, (Ipv4Addr::LOCALHOST, port))?;
+            socket.recv(&mut answer)
+        })
+        .is_ok_and(|count| count >= 20 && answer[..2] == [1, 1] && answer[8..20] == [7; 12])
 }
 
 /// A CA, and a certificate of `localhost` and 127.0.0.1 that it signed.

@@ -62,9 +62,6 @@ fn ten_calls_on_a_persistent_connection_set_media_up_once_and_close_the_micropho
     let warm: Vec<bool> = reports.iter().map(|report| report.warm).collect();
     assert_eq!(warm.iter().filter(|warm| !**warm).count(), 1, "{warm:?}");
     assert!(!warm[0], "{warm:?}");
-    let time = |index: usize| reports[index].setup_ms.total.unwrap();
-    let warm_mean = (1..10).map(time).sum::<f64>() / 9.0;
-    assert!(warm_mean < time(0), "cold {} ms, warm {warm_mean} ms", time(0));
 }
 
 #[test]
@@ -134,6 +131,9 @@ fn an_incoming_caller_is_answered_and_heard_and_digits_go_out() {
     let Event::Media { call } = phone.wait("media", |event| matches!(event, Event::Media { .. })) else {
         unreachable!("only this event fits")
     };
+    phone.wait_snapshot("connected", |snapshot| {
+        snapshot.calls.iter().any(|view| matches!(view.state, CallState::Connected))
+    });
     phone.send(Command::SendDigits { call, digits: "12#".to_owned() });
     for expected in ['1', '2', '#'] {
         phone.wait("digit", |event| matches!(event, Event::DigitSent { digit, .. } if *digit == expected));
