@@ -26,6 +26,8 @@ use crate::xml::{GENESYS, JINGLE_MESSAGE, escape};
 const PROCEED_LIMIT: Duration = Duration::from_mins(1);
 /// From `proceed` to media.
 const SETUP_LIMIT: Duration = Duration::from_secs(30);
+/// From overdue consent to a re-invite: short outages heal by themselves, and consent expires 30 s after it was due.
+const RECOVERY_WAIT: Duration = Duration::from_secs(8);
 /// Between repeats of a re-invite that is not answered.
 const REPEAT: Duration = Duration::from_secs(2);
 /// Sessions in all; a call beyond is refused.
@@ -81,12 +83,14 @@ pub struct Session {
     accepted: bool,
     gives_up: Option<Instant>,
     idle_at: Option<Instant>,
+    /// When media that is interrupted gets a re-invite.
+    recover_at: Option<Instant>,
     route: Route,
 }
 
 impl Session {
     pub fn deadline(&self) -> Option<Instant> {
-        [self.gives_up, self.idle_at, self.repeat_at].into_iter().flatten().min()
+        [self.gives_up, self.idle_at, self.repeat_at, self.recover_at].into_iter().flatten().min()
     }
 }
 
@@ -184,6 +188,7 @@ impl Exchange {
             accepted: false,
             gives_up: None,
             idle_at: None,
+            recover_at: None,
             route: Route::Silence,
         };
         self.sessions.insert(id, session);
@@ -439,8 +444,8 @@ impl Exchange {
             MediaEvent::Interrupted { session } => {
                 if let Some(entry) = self.sessions.get_mut(&session) {
                     entry.interrupted = true;
+                    entry.recover_at = Some(now + RECOVERY_WAIT);
                 }
-                self.reinvite(now, session);
             }
             MediaEvent::Failed { session, error } => {
                 tracing::info!(%session, %error, "a media session failed");
@@ -466,6 +471,7 @@ impl Exchange {
     fn session_up(&mut self, now: Instant, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.interrupted = false;
+        session.recover_at = None;
         if session.stage == Stage::Up {
             return;
         }
@@ -583,8 +589,11 @@ impl Exchange {
 
     pub(crate) fn expire_sessions(&mut self, now: Instant) {
         for id in self.sessions.keys().copied().collect::<Vec<_>>() {
-            let Some(session) = self.sessions.get(&id) else { continue };
-            if session.gives_up.is_some_and(|at| at <= now) {
+            let Some(session) = self.sessions.get_mut(&id) else { continue };
+            if session.recover_at.is_some_and(|at| at <= now) {
+                session.recover_at = None;
+                self.reinvite(now, id);
+            } else if session.gives_up.is_some_and(|at| at <= now) {
                 self.end_calls_on(now, id, Ending::NO_STATION);
                 self.close_session(now, id, Some("timeout"));
             } else if session.idle_at.is_some_and(|at| at <= now) {

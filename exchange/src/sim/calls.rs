@@ -312,7 +312,28 @@ fn a_reinvite_does_not_answer_a_second_call_that_rings() {
 }
 
 #[test]
-fn lost_media_is_offered_anew_when_the_client_is_back() {
+fn interrupted_media_heals_by_itself_or_is_offered_anew_after_a_while() {
+    let mut sim = persistent();
+    let ana = sim.client("ana");
+    sim.dial(ana, "echo");
+    let session = sim.routes[0].0;
+    sim.log(ana);
+    sim.input(Input::Media(MediaEvent::Interrupted { session }));
+    sim.advance(7 * SECOND);
+    sim.input(Input::Media(up(session)));
+    sim.live(60 * SECOND);
+    assert_eq!(sim.log(ana), Vec::<String>::new());
+    sim.input(Input::Media(MediaEvent::Interrupted { session }));
+    sim.advance(8 * SECOND);
+    let log = sim.log(ana);
+    assert!(log.contains(&"offer again".to_owned()), "{log:?}");
+    assert_eq!(sim.route(), Some(Route::Echo));
+    assert_ne!(sim.routes[0].0, session);
+    sim.assert_no_violations();
+}
+
+#[test]
+fn lost_media_is_offered_anew_as_soon_as_the_client_is_back() {
     let mut sim = persistent();
     let ana = sim.client("ana");
     sim.dial(ana, "echo");
