@@ -105,7 +105,7 @@ fn start_log(level: Option<&str>) -> Result<(), Failure> {
 }
 
 /// Libraries that call ordinary steps errors (a TURN server's first answer is always 401) and may print addresses.
-const LOUD: [&str; 4] = ["stun_proto", "turn_server_proto", "turn_client_proto", "rtc_ice"];
+const LOUD: [&str; 3] = ["stun_proto", "turn_server_proto", "rtc_ice"];
 
 /// A bare level is meant for Offhook; the libraries below it may print what is private.
 fn directives(text: &str) -> String {
