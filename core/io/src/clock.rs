@@ -17,11 +17,13 @@ pub struct Watch {
     seen_wall: SystemTime,
 }
 
-impl Watch {
-    pub fn new() -> Self {
+impl Default for Watch {
+    fn default() -> Self {
         Self { seen: Instant::now(), seen_wall: SystemTime::now() }
     }
+}
 
+impl Watch {
     /// How much longer than `expected` passed on either clock since the last look.
     pub fn overdue(&mut self, expected: Duration) -> Duration {
         let (now, wall) = (Instant::now(), SystemTime::now());

@@ -167,7 +167,7 @@ impl Engine {
         while let Some(output) = self.phone.poll() {
             match output {
                 Output::OpenLink { link, url, subprotocol } => {
-                    self.open_link(Target { link, url, subprotocol, limit: OPEN_LIMIT })
+                    self.open_link(Target { link, url, subprotocol, limit: OPEN_LIMIT });
                 }
                 Output::CloseLink { link } => drop(self.links.remove(&link)),
                 Output::SendText { link, text } => self.send_text(link, text),

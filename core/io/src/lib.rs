@@ -7,6 +7,7 @@ pub mod handle;
 mod mailbox;
 mod media_loop;
 pub mod net;
+mod priority;
 mod store;
 mod watch;
 

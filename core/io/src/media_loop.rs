@@ -29,6 +29,8 @@ const REQUESTS: usize = 256;
 const BACKLOG: usize = 1024;
 /// How soon a backlog is tried again.
 const BACKLOG_RETRY: Duration = Duration::from_millis(10);
+/// The least wait after one that was none and brought nothing.
+const BREATH: Duration = Duration::from_millis(1);
 const WAKE: Token = Token(0);
 
 /// What the media thread is asked.
@@ -132,16 +134,22 @@ impl MediaLoop {
 
     /// Runs until [`ToMedia::Stop`] or until the engine thread is gone.
     pub(crate) fn run(mut self) {
+        crate::priority::raise();
         let mut events = Events::with_capacity(64);
+        // Nothing came of the last wait, which was none.
+        let mut idle = false;
         loop {
             let now = clock::now();
             let timeout = self.deadline(now).map(|deadline| deadline.saturating_duration_since(now));
+            // A deadline that does not move must not spin, least of all with priority.
+            let timeout = if idle { timeout.map(|timeout| timeout.max(BREATH)) } else { timeout };
             if let Err(error) = self.poll.poll(&mut events, timeout)
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 tracing::error!(%error, "the media thread cannot wait for its sockets");
                 break;
             }
+            idle = events.is_empty() && timeout.is_some_and(|timeout| timeout.is_zero());
             let now = clock::now();
             for event in events.iter().filter(|event| event.token() != WAKE) {
                 let engine = &mut self.engine;

@@ -30,7 +30,7 @@ pub(crate) struct NetworkWatch {
 
 impl NetworkWatch {
     pub(crate) fn new(allow_loopback: bool) -> Self {
-        Self { allow_loopback, addresses: local_addresses(allow_loopback), clock: clock::Watch::new() }
+        Self { allow_loopback, addresses: local_addresses(allow_loopback), clock: clock::Watch::default() }
     }
 
     pub(crate) fn addresses(&self) -> &[IpAddr] {

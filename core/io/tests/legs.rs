@@ -1,5 +1,7 @@
 //! Legs over real sockets on loopback, against small servers of our own.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests run in real time and fail by panic")]
+
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
@@ -356,7 +358,7 @@ fn a_silent_handshake_is_given_up_after_five_seconds() {
     assert_eq!(world.failed(), LegError::Silent { server, waited });
 }
 
-/// A frame of ChannelData as media is, and one that looks like STUN.
+/// A frame as media is (`ChannelData`), and one that looks like STUN.
 fn media() -> Vec<u8> {
     let mut frame = vec![0x40, 0x01, 0x04, 0x00];
     frame.resize(4 + 1024, 7);

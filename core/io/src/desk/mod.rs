@@ -215,7 +215,7 @@ impl Desk {
     }
 
     fn session(&mut self, session: SessionId) -> &mut DeskSession {
-        self.sessions.entry(session).or_insert_with(DeskSession::new)
+        self.sessions.entry(session).or_default()
     }
 
     /// Opens and closes devices, starts and stops the tick, as calls and tones need it.
@@ -282,11 +282,7 @@ impl Desk {
     /// From the microphone to the encoders.
     fn capture(&mut self, now: Instant, send: SendAudio<'_>) {
         let mut frame = Frame::SILENCE;
-        loop {
-            let Some(reader) = &mut self.microphone.reader else { break };
-            if !reader.read(&mut frame) {
-                break;
-            }
+        while self.microphone.reader.as_mut().is_some_and(|reader| reader.read(&mut frame)) {
             self.microphone.delivered = Some(now);
             let far = self.played_meanwhile();
             self.microphone.chain.process(&mut frame, &far);

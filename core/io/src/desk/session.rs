@@ -26,17 +26,13 @@ pub(super) struct DeskSession {
     before: AudioStats,
     microphone: bool,
     heard: bool,
-    /// The next packet is the first of the session, or of a call on it.
-    first_due: bool,
+    /// The first packet of the session, or of a call on it, has arrived.
+    first_seen: bool,
     warm_at: Option<Instant>,
     figures_at: Option<Instant>,
 }
 
 impl DeskSession {
-    pub(super) fn new() -> Self {
-        Self { first_due: true, ..Self::default() }
-    }
-
     /// Media is up. Again after an ICE restart, which changes nothing here.
     pub(super) fn up(&mut self, now: Instant, codec: Codec) {
         let coding = coding(codec);
@@ -70,7 +66,7 @@ impl DeskSession {
 
     pub(super) fn set_heard(&mut self, now: Instant, heard: bool) {
         if heard && !self.heard {
-            self.first_due = true;
+            self.first_seen = false;
             if self.audio.as_ref().is_some_and(SessionAudio::heard_anything) {
                 self.renew();
             }
@@ -108,7 +104,7 @@ impl DeskSession {
                 audio.insert(payload, sequence, timestamp, marker, ssrc, now);
             }
         }
-        std::mem::take(&mut self.first_due)
+        !std::mem::replace(&mut self.first_seen, true)
     }
 
     /// Encodes 10 ms, from the microphone or silence in its place.

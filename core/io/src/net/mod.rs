@@ -3,6 +3,7 @@
 pub(crate) mod cause;
 pub(crate) mod http;
 pub mod legs;
+mod proxy;
 mod resolve;
 mod tcp_stream;
 #[cfg(test)]

@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
 use super::cause::{Cause, io_in_words};
+use super::proxy::Proxy;
 use super::tls::Trust;
 
 /// Longest message that is taken.
@@ -98,7 +99,16 @@ async fn open(target: &Target, trust: Trust) -> Result<Socket, LinkClosed> {
 async fn connect(request: Request, host: &str, trust: Trust) -> Result<Socket, LinkClosed> {
     let secure = request.uri().scheme_str() == Some("wss");
     let port = request.uri().port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let stream = reach(host, port).await?;
+    let stream = match Proxy::towards(host, secure) {
+        None => reach(host, port).await?,
+        Some(proxy) => {
+            let mut stream = reach(&proxy.host, proxy.port).await?;
+            match proxy.pass(&mut stream, host, port).await {
+                Ok(()) => stream,
+                Err(why) => return Err(LinkClosed::Unreachable { host: proxy.host, why }),
+            }
+        }
+    };
     // Stanzas are small and someone waits for each.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "the link may be slow");
@@ -187,20 +197,18 @@ async fn talk(
 ) -> LinkClosed {
     loop {
         tokio::select! {
-            text = texts.recv() => match text {
-                Some(text) => {
-                    // Nothing is read meanwhile, which only matters when the server does not read either.
-                    match tokio::time::timeout(SEND_LIMIT, socket.send(Message::text(text.into_inner()))).await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(error)) => return lost(error),
-                        Err(_elapsed) => return LinkClosed::Lost("the server does not take what we send".to_owned()),
-                    }
-                }
-                None => {
+            text = texts.recv() => {
+                let Some(text) = text else {
                     say_goodbye(&mut socket).await;
                     return LinkClosed::ByServer;
+                };
+                // Nothing is read meanwhile, which only matters when the server does not read either.
+                match tokio::time::timeout(SEND_LIMIT, socket.send(Message::text(text.into_inner()))).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => return lost(error),
+                    Err(_elapsed) => return LinkClosed::Lost("the server does not take what we send".to_owned()),
                 }
-            },
+            }
             message = socket.next() => match message {
                 Some(Ok(Message::Text(text))) => {
                     // Waiting here is the full-policy of the engine's queue: the server is read no faster.
@@ -323,7 +331,7 @@ mod tests {
 
     #[test]
     fn texts_go_both_ways_and_closing_says_goodbye() {
-        let (told, heard) = std::sync::mpsc::channel();
+        let (told, heard) = std::sync::mpsc::sync_channel(8);
         let serve = |mut socket: Server| async move {
             while let Some(Ok(message)) = socket.next().await {
                 if let Message::Text(text) = &message {
@@ -403,6 +411,23 @@ mod tests {
         let (_certificate, port) = tls_port();
         let inputs = inputs(&format!("wss://localhost:{port}/"), async {}, 9);
         assert!(matches!(why(&inputs), LinkClosed::Untrusted { host, .. } if host == "localhost"), "{inputs:?}");
+    }
+
+    #[test]
+    fn a_proxy_that_lets_us_through_and_one_that_does_not_are_told_apart() {
+        let pass = |answer: &str| {
+            let port = answer_once(answer.to_owned());
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                Proxy::for_tests(port).pass(&mut stream, "example.com", 443).await
+            })
+        };
+        assert_eq!(pass("HTTP/1.1 200 OK\r\nVia: x\r\n\r\n"), Ok(()));
+        assert_eq!(pass("HTTP/1.1 403 No\r\n\r\n"), Err("the proxy refused with HTTP 403".to_owned()));
+        assert_eq!(pass("HTTP/1.1 407 Who\r\n\r\n"), Err("the proxy asks for a name and password".to_owned()));
+        assert_eq!(pass("HTTP/1.1 2"), Err("it hung up".to_owned()));
+        assert_eq!(pass(&"x".repeat(20_000)), Err("it is no proxy".to_owned()));
     }
 
     #[test]
