@@ -57,6 +57,14 @@ impl WakeSlot {
         }
     }
 
+    /// Asks the window to close, from any thread, as its close button does.
+    pub fn close(&self) {
+        if let Some(ctx) = self.ctx.get() {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+            ctx.request_repaint();
+        }
+    }
+
     /// What `phone_io::start` wants as its wake.
     pub fn callback(self: &Arc<Self>) -> Arc<dyn Fn() + Send + Sync> {
         let slot = Arc::clone(self);

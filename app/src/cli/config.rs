@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use phone_audio::sound::Choice;
+use phone_core::sound::SoundRole;
 use serde::Deserialize;
 
 use super::args::Common;
@@ -75,13 +76,30 @@ impl Settings {
             Some(Ok(text)) => text,
             Some(Err(_)) | None => String::new(),
         };
-        Self::from_text(&text, common).map_err(|why| {
+        let mut settings = Self::from_text(&text, common).map_err(|why| {
             Failure::usage(
                 "config-broken",
                 format!("The settings file {} cannot be used: {why}.", path.unwrap_or_default().display()),
                 "Mend that line, or use another file with --config.",
             )
-        })
+        })?;
+        // Practice starts afresh each time, as its window does.
+        if let Some(folder) = data_dir().filter(|_| !settings.demo) {
+            settings.fall_back_on(phone_io::chosen_devices(&folder));
+        }
+        Ok(settings)
+    }
+
+    /// Devices that were chosen in the window, for roles that nothing else is said of.
+    fn fall_back_on(&mut self, chosen: Vec<(SoundRole, String)>) {
+        for (role, id) in chosen {
+            let choice = match role {
+                SoundRole::Microphone => &mut self.microphone,
+                SoundRole::Speaker => &mut self.speaker,
+                SoundRole::Ringer => &mut self.ringer,
+            };
+            choice.get_or_insert(Choice::Device(id));
+        }
     }
 
     fn from_text(text: &str, common: &Common) -> Result<Self, String> {
@@ -168,6 +186,14 @@ mod tests {
         let settings = settings(FILE, &common).expect("it is well formed");
         assert_eq!(settings.account, "zoe");
         assert_eq!((settings.demo, settings.exchange), (true, None));
+    }
+
+    #[test]
+    fn devices_chosen_in_the_window_count_where_nothing_else_is_said() {
+        let mut settings = settings(FILE, &Common::default()).expect("it is well formed");
+        let device = |id: &str| Choice::Device(id.to_owned());
+        settings.fall_back_on(vec![(SoundRole::Microphone, "a".to_owned()), (SoundRole::Ringer, "b".to_owned())]);
+        assert_eq!((settings.microphone, settings.ringer), (Some(Choice::Tone(440.0)), Some(device("b"))));
     }
 
     #[test]

@@ -144,7 +144,9 @@ fn ended(report: &CallReport, paint: Paint) -> String {
         EndedBy::Remote => "there",
         EndedBy::System => "by the service",
     };
-    let code = report.code.as_deref().map(|code| format!(" [{code}]")).unwrap_or_default();
+    // The service's own word is evidence when something went wrong, and noise otherwise.
+    let code = report.code.as_deref().filter(|_| report.end_reason != EndReason::Hangup);
+    let code = code.map(|code| format!(" [{code}]")).unwrap_or_default();
     let lasted =
         report.connected_ms.map(|ms| format!(" after {}", time(Duration::from_secs_f64(ms.max(0.0) / 1_000.0))));
     let ink = match report.end_reason {

@@ -10,8 +10,8 @@ use super::exit::{Exit, Failure};
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Takes the signals from now on.
-    pub fn listen() -> Result<Self, Failure> {
+    /// Takes the signals from now on. `first` is called on another thread at the first one.
+    pub fn listen(first: impl Fn() + Send + 'static) -> Result<Self, Failure> {
         let interrupt = Self::default();
         let came = Arc::clone(&interrupt.0);
         let failed = |error: std::io::Error| {
@@ -30,6 +30,7 @@ impl Interrupt {
                         if came.swap(true, Ordering::Relaxed) {
                             std::process::exit(i32::from(Exit::Interrupted as u8));
                         }
+                        first();
                     }
                 });
             })

@@ -77,10 +77,10 @@ fn start(arguments: &Arguments, voice: &mut Voice) -> Result<Exit, Failure> {
             }
             window::window(&settings)
         }
-        Some(Task::Call(args)) => call::call(args, &settings, voice, &Interrupt::listen()?),
-        Some(Task::Listen(args)) => listen::listen(args, &settings, voice, &Interrupt::listen()?),
+        Some(Task::Call(args)) => call::call(args, &settings, voice, &Interrupt::listen(|| {})?),
+        Some(Task::Listen(args)) => listen::listen(args, &settings, voice, &Interrupt::listen(|| {})?),
         Some(Task::Devices) => devices::devices(&settings, voice),
-        Some(Task::Exchange(args)) => exchange::exchange(args, voice, &Interrupt::listen()?),
+        Some(Task::Exchange(args)) => exchange::exchange(args, voice, &Interrupt::listen(|| {})?),
         Some(Task::Screenshots(args)) => window::screenshots(args),
     }
 }

@@ -73,7 +73,7 @@ impl<'a> Run<'a> {
         }
         let station = Station::start(settings, &devices.choices, auto_answer)?;
         if station.is_demo() {
-            voice.say(&Line::Exchange { origin: station.origin.clone(), users: Vec::new() });
+            voice.say(&Line::Exchange { origin: station.origin.clone(), users: station.users.clone() });
         }
         Ok(Self {
             station,
@@ -131,7 +131,14 @@ impl<'a> Run<'a> {
                 }
                 Standing::Problem { notice, .. } if first => {
                     self.pass_events();
-                    return Err(self.could_not_run(notice).into());
+                    return Err(Failure { exit: Exit::CouldNotRun, notice: notice.clone() }.into());
+                }
+                // It waits for its next try, so the first one failed; what it told last is why.
+                Standing::Reconnecting { .. } if first => {
+                    self.pass_events();
+                    if let Some(notice) = self.told.last() {
+                        return Err(Failure { exit: Exit::CouldNotRun, notice: notice.clone() }.into());
+                    }
                 }
                 _ => {}
             }
@@ -145,13 +152,10 @@ impl<'a> Run<'a> {
                 .into());
             }
             self.voice.waiting(if first { "Signing in" } else { "Reconnecting" }, since);
-            self.step(SLICE)?;
+            if matches!(self.step(SLICE)?, Some(Event::Registered { .. })) {
+                return Ok(());
+            }
         }
-    }
-
-    /// A problem that stands in the way of the first sign-in; told once.
-    fn could_not_run(&self, notice: &Notice) -> Failure {
-        Failure { exit: Exit::CouldNotRun, notice: notice.clone() }
     }
 
     /// Tells what has happened already, without waiting.

@@ -20,6 +20,8 @@ pub struct Station {
     pub handle: PhoneHandle,
     /// Runs inside this program; ends after the phone.
     exchange: Option<RunningExchange>,
+    /// Of the exchange inside; none of one elsewhere.
+    pub users: Vec<String>,
     pub account: String,
     pub origin: String,
 }
@@ -27,7 +29,9 @@ pub struct Station {
 impl Station {
     /// Starts everything and asks to be signed in; whether that works is told by events.
     pub fn start(settings: &Settings, sound: &[(Role, Choice)], auto_answer: bool) -> Result<Self, Failure> {
-        let exchange = if settings.demo { Some(start_practice(settings)?) } else { None };
+        let options = practice_options(settings);
+        let users = if settings.demo { options.users.clone() } else { Vec::new() };
+        let exchange = if settings.demo { Some(start_practice(options)?) } else { None };
         let origin = match (&exchange, &settings.exchange) {
             (Some(exchange), _) => exchange.origin().to_owned(),
             (None, Some(origin)) => checked_origin(origin)?,
@@ -40,7 +44,7 @@ impl Station {
             }
         };
         let handle = start_phone(settings, sound, auto_answer, is_loopback(&origin), Arc::new(|| {}), None)?;
-        let station = Self { handle, exchange, account: settings.account.clone(), origin };
+        let station = Self { handle, exchange, users, account: settings.account.clone(), origin };
         let sign_in = SignIn::Practice { origin: station.origin.clone(), user: station.account.clone() };
         if !station.handle.send(Command::SignIn(sign_in)) {
             return Err(stopped());
@@ -80,12 +84,17 @@ pub fn start_phone(
     })
 }
 
-/// The practice exchange inside this program, with the user who signs in.
-pub fn start_practice(settings: &Settings) -> Result<RunningExchange, Failure> {
+/// The practice exchange inside this program knows the user who signs in.
+pub fn practice_options(settings: &Settings) -> ExchangeOptions {
     let mut options = ExchangeOptions::default();
     if !options.users.contains(&settings.account) {
         options.users.push(settings.account.clone());
     }
+    options
+}
+
+/// Starts the practice exchange inside this program.
+pub fn start_practice(options: ExchangeOptions) -> Result<RunningExchange, Failure> {
     phone_exchange::start(options).map_err(|error| exchange_failed(&error))
 }
 

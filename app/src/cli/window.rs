@@ -9,7 +9,8 @@ use phone_exchange::RunningExchange;
 use super::args::ScreenshotArgs;
 use super::config::{self, Settings};
 use super::exit::{Exit, Failure};
-use super::station::{checked_origin, is_loopback, start_phone, start_practice};
+use super::interrupt::Interrupt;
+use super::station::{checked_origin, is_loopback, practice_options, start_phone, start_practice};
 use crate::app::{StartPractice, WakeSlot, WindowOptions, run_window};
 
 pub fn window(settings: &Settings) -> Result<Exit, Failure> {
@@ -29,6 +30,10 @@ pub fn window(settings: &Settings) -> Result<Exit, Failure> {
     let allow_loopback = origin.as_deref().is_none_or(is_loopback);
     let handle = start_phone(settings, &sound, false, allow_loopback, wake.callback(), data_dir)?;
 
+    // Ctrl+C closes the window as its button does, which asks in a call; once more ends at once.
+    let slot = Arc::clone(&wake);
+    let interrupt = Interrupt::listen(move || slot.close())?;
+
     // Outlives the window, so that sessions end cleanly before it does.
     let exchange: Arc<Mutex<Option<RunningExchange>>> = Arc::default();
     let signs_in = settings.demo || origin.is_some();
@@ -42,7 +47,8 @@ pub fn window(settings: &Settings) -> Result<Exit, Failure> {
         theme: None,
     });
     drop(exchange);
-    result.map(|()| Exit::Fine).map_err(|error| {
+    let exit = if interrupt.came() { Exit::Interrupted } else { Exit::Fine };
+    result.map(|()| exit).map_err(|error| {
         Failure::usage(
             "no-window",
             format!("The window could not be opened: {error:#}."),
@@ -62,7 +68,8 @@ fn sign_in(settings: &Settings, origin: Option<String>, inside: Arc<Mutex<Option
                 if let Some(running) = &*inside {
                     running.origin().to_owned()
                 } else {
-                    let running = start_practice(&settings).map_err(|failure| anyhow::anyhow!(failure.notice.text))?;
+                    let running = start_practice(practice_options(&settings))
+                        .map_err(|failure| anyhow::anyhow!(failure.notice.text))?;
                     let origin = running.origin().to_owned();
                     *inside = Some(running);
                     origin

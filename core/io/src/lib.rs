@@ -12,3 +12,4 @@ mod store;
 mod watch;
 
 pub use handle::{Meters, PhoneHandle, StartError, StartOptions, start};
+pub use store::chosen_devices;

@@ -79,6 +79,18 @@ impl Settings {
     }
 }
 
+/// The devices that the user chose the last time, by role; a role that follows the system is not there. A file that
+/// cannot be read counts as none here: the phone reports it when it starts.
+pub fn chosen_devices(data_dir: &Path) -> Vec<(SoundRole, String)> {
+    let settings = Store::new(data_dir).read().unwrap_or_default();
+    let roles = [
+        (SoundRole::Microphone, settings.microphone),
+        (SoundRole::Speaker, settings.speaker),
+        (SoundRole::Ringer, settings.ringer),
+    ];
+    roles.into_iter().filter_map(|(role, settings)| Some((role, settings.device?))).collect()
+}
+
 /// Where settings are kept.
 pub(crate) struct Store {
     path: PathBuf,
@@ -196,6 +208,7 @@ mod tests {
         assert_eq!(store.load(), (Settings::default(), None), "no file is no fault");
         store.save(&some_settings()).unwrap();
         assert_eq!(store.load(), (some_settings(), None));
+        assert_eq!(chosen_devices(&folder.0), [(SoundRole::Microphone, "pulseaudio:mic \"x\"".to_owned())]);
         store.save(&Settings::default()).unwrap();
         assert_eq!(store.load(), (Settings::default(), None));
     }
