@@ -23,8 +23,10 @@ use crate::backoff;
 
 /// Longest time one step of connecting may take.
 pub const STEP_LIMIT: Duration = Duration::from_secs(15);
-/// A link that was up this long has proved itself: the next wait starts from the shortest again.
-const PROVED: Duration = Duration::from_secs(10);
+/// A level of back-off is forgotten after this many times its own wait without a failure.
+const DECAY: u32 = 5;
+/// After this long without a failure all is forgotten.
+const FORGOTTEN: Duration = Duration::from_hours(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -64,8 +66,10 @@ pub enum State {
 #[derive(Clone, Debug)]
 pub struct Link {
     state: State,
-    /// Attempts that failed since the link last proved itself.
+    /// Level of back-off: grows with each failure and decays with time, so that a link that comes and goes does not
+    /// begin from the shortest wait each time.
     attempt: u32,
+    failed: Option<Instant>,
     seed: u64,
     /// A few commands an input, drained after each.
     out: VecDeque<Command>,
@@ -73,7 +77,7 @@ pub struct Link {
 
 impl Link {
     pub fn new(seed: u64) -> Self {
-        Self { state: State::Down, attempt: 0, seed, out: VecDeque::new() }
+        Self { state: State::Down, attempt: 0, failed: None, seed, out: VecDeque::new() }
     }
 
     pub fn state(&self) -> State {
@@ -89,10 +93,8 @@ impl Link {
             (Connecting { .. }, Input::Ready) => Up { since: now },
             (Connecting { until }, Input::Tick) if until <= now => self.wait(now, None, true),
             (Connecting { .. }, Input::Failed { stay_away }) => self.wait(now, stay_away, false),
-            (Up { since }, Input::Failed { stay_away }) => {
-                if now.saturating_duration_since(since) >= PROVED {
-                    self.attempt = 0;
-                }
+            (Up { .. }, Input::Failed { stay_away }) => {
+                self.decay(now);
                 self.wait(now, stay_away, false)
             }
             (Up { .. } | Connecting { .. }, Input::Restart) => {
@@ -129,10 +131,28 @@ impl Link {
         State::Connecting { until: now + STEP_LIMIT }
     }
 
+    /// Lowers the level by the time that went well.
+    fn decay(&mut self, now: Instant) {
+        let Some(failed) = self.failed else { return };
+        let mut good = now.saturating_duration_since(failed);
+        if good >= FORGOTTEN {
+            self.attempt = 0;
+        }
+        while let Some(below) = self.attempt.checked_sub(1) {
+            let life = backoff::delay(below, self.seed).saturating_mul(DECAY);
+            if good < life {
+                return;
+            }
+            good -= life;
+            self.attempt = below;
+        }
+    }
+
     fn wait(&mut self, now: Instant, stay_away: Option<Duration>, timed_out: bool) -> State {
         self.out.push_back(Command::Abandon { timed_out });
         let delay = backoff::delay(self.attempt, self.seed).max(stay_away.unwrap_or_default());
         self.attempt = self.attempt.saturating_add(1);
+        self.failed = Some(now);
         State::Waiting { until: now + delay }
     }
 }
@@ -194,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_proved_itself_starts_with_the_shortest_wait() {
+    fn back_off_decays_with_the_time_that_went_well() {
         let mut sim = Sim::new();
         sim.input(Input::Connect);
         for _ in 0..5 {
@@ -202,10 +222,19 @@ mod tests {
             sim.input(Input::Connect);
         }
         sim.input(Input::Ready);
-        sim.advance(Duration::from_mins(1));
-        sim.input(Input::Failed { stay_away: None });
-        let wait = sim.link.deadline().unwrap() - sim.now;
-        assert!(wait < Duration::from_secs(3), "{wait:?}");
+        // Five levels: 2, 4, 8, 16 and 32 s, each forgotten after five times its length.
+        let waits = |sim: &mut Sim, good: u64| {
+            sim.advance(Duration::from_secs(good));
+            sim.input(Input::Failed { stay_away: None });
+            let wait = (sim.link.deadline().unwrap() - sim.now).as_secs();
+            sim.advance(Duration::from_secs(wait + 1));
+            sim.input(Input::Ready);
+            wait
+        };
+        assert!((64..80).contains(&waits(&mut sim, 60)));
+        assert!((84..=90).contains(&waits(&mut sim, 200)), "the level of 64 s lives for 320 s");
+        assert!((2..3).contains(&waits(&mut sim, 1_200)));
+        assert!((2..3).contains(&waits(&mut sim, 4_000)), "an hour forgets everything");
     }
 
     #[test]

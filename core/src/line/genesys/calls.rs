@@ -13,7 +13,7 @@ use crate::output::{HttpBody, Method};
 use crate::redact::Private;
 
 /// Calls at once; more are let ring elsewhere.
-const MAX_CALLS: usize = 16;
+pub const MAX_CALLS: usize = 16;
 /// Time for a session to be offered after an answer.
 const SESSION_LIMIT: Duration = Duration::from_secs(5);
 /// Requests that wait until we know under which name the service has us in the call; more are refused.

@@ -3,13 +3,14 @@
 //!
 //! Signalling rules that shape this machine: the edge always offers and we always answer; call control is REST
 //! and its result arrives as a notification, which alone is the truth; one media session may serve many calls, so
-//! everything is keyed by conversation. Not here yet: classic Jingle sessions (a propose without
-//! `inin-sdp-over-xmpp`), which is told to the user when it happens.
+//! everything is keyed by conversation. Sessions are signalled as SDP in JSON-RPC or as classic Jingle, whichever the
+//! propose asks for.
 
 mod calls;
 mod connect;
 pub mod fuzz;
 mod hosts;
+mod jingle;
 mod notice;
 mod rest;
 mod sessions;
@@ -100,6 +101,8 @@ pub struct GenesysLine {
     standing: Option<LineStanding>,
     /// Told since the last success, so that each outage is told once.
     told: Option<&'static str>,
+    /// A message that was not for us was told.
+    foreign_told: bool,
 
     turn: Option<Vec<IceServer>>,
     stun: Option<Vec<IceServer>>,
@@ -150,6 +153,7 @@ impl GenesysLine {
             blocked: None,
             standing: None,
             told: None,
+            foreign_told: false,
             turn: None,
             stun: None,
             settings: LineSettings::default(),

@@ -135,11 +135,12 @@ pub fn no_session_for_answer() -> Notice {
     )
 }
 
-pub fn old_signalling() -> Notice {
+/// `what` is a main clause.
+pub fn foreign(what: &str) -> Notice {
     notice(
-        "old-signalling",
-        "The service offers this call in a way of signalling that Offhook does not speak (Jingle).".into(),
-        "Ask your administrator to switch the organisation to the current WebRTC signalling.",
+        "foreign-message",
+        format!("A message was refused because it does not belong to this phone: {what}."),
+        "Nothing to do: no call was touched. If it happens again, tell your IT.",
     )
 }
 

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::calls::Answer;
+use super::calls::{Answer, MAX_CALLS};
+use super::jingle::{self, Action, Jingle};
 use super::stanza::{Propose, RtcCall, RtcMethod};
-use super::{GenesysLine, Timer, notice, write};
+use super::{GenesysLine, Timer, write};
 use crate::event::{EndReason, EndedBy};
 use crate::ids::{CallId, SessionId};
 use crate::line::{LineEvent, SessionEnd};
@@ -29,7 +30,18 @@ pub struct Proposal {
     pub from: String,
     pub eager: bool,
     pub auto_answer: bool,
+    /// The offer comes as JSON-RPC; a Jingle one of the same name is let pass.
+    pub sdp_over_xmpp: bool,
     pub proceeded: bool,
+}
+
+/// How a session is signalled.
+#[derive(Clone, Debug, PartialEq)]
+enum Way {
+    /// SDP in JSON-RPC.
+    Rpc,
+    /// With what our answer said, once it went out.
+    Jingle(Option<jingle::Ours>),
 }
 
 /// A media session that was offered.
@@ -41,6 +53,7 @@ pub struct Session {
     pub conversation: String,
     pub peer: String,
     pub eager: bool,
+    way: Way,
     /// ICE user and password of the offer: when they change, it is another session.
     ice: Option<(String, String)>,
     /// Ended towards the far side before our answer goes out.
@@ -60,18 +73,23 @@ impl GenesysLine {
     pub(super) fn proposed(&mut self, now: Instant, from: String, propose: Propose) {
         let Propose { id, conversation, auto_answer, sdp_over_xmpp, eager } = propose;
         // Peers of softphone calls are told by this word alone.
-        let softphone = from.split_once('@').is_some_and(|(_, rest)| rest.to_ascii_lowercase().contains("gjoll"));
-        if !softphone || id.is_empty() || conversation.is_empty() {
-            return;
+        if !is_softphone(&from) {
+            return self.foreign("a session was announced by something that is no telephone service");
         }
-        if !sdp_over_xmpp {
-            self.tell_once(notice::old_signalling());
+        if id.is_empty() || conversation.is_empty() {
             return;
         }
         if let Some(known) = self.proposals.iter().find(|proposal| proposal.id == id) {
-            if known.proceeded {
+            if known.from != from {
+                self.foreign("a session was announced again by somebody else");
+            } else if known.proceeded {
                 self.send_proceed(&id);
             }
+            return;
+        }
+        let full = self.calls.len() >= MAX_CALLS && self.call_of(&conversation).is_none();
+        if full && !eager {
+            // Let it ring elsewhere.
             return;
         }
         // The same call again under another name: the earlier session was lost on the way.
@@ -87,6 +105,7 @@ impl GenesysLine {
             from,
             eager,
             auto_answer,
+            sdp_over_xmpp,
             proceeded: false,
         });
         if eager {
@@ -133,7 +152,11 @@ impl GenesysLine {
     }
 
     /// Another client of the same user took or refused it.
-    pub(super) fn handled_elsewhere(&mut self, id: &str, refused: bool) {
+    pub(super) fn handled_elsewhere(&mut self, from: &str, id: &str, refused: bool) {
+        let own = self.identity.as_ref().map(|identity| identity.bare.reveal().as_str());
+        if !from.is_empty() && Some(bare(from)) != own {
+            return self.foreign("another user claims to have taken a call of this one");
+        }
         let Some(index) = self.proposals.iter().position(|p| p.id == id && !p.proceeded) else { return };
         let proposal = self.proposals.remove(index);
         if let Some(call) = self.call_of(&proposal.conversation) {
@@ -142,7 +165,10 @@ impl GenesysLine {
         }
     }
 
-    pub(super) fn retracted(&mut self, id: &str) {
+    pub(super) fn retracted(&mut self, from: &str, id: &str) {
+        if !is_softphone(from) {
+            return self.foreign("a call was withdrawn by something that is no telephone service");
+        }
         let Some(index) = self.proposals.iter().position(|proposal| proposal.id == id) else { return };
         let proposal = self.proposals.remove(index);
         let Some(call) = self.call_of(&proposal.conversation) else { return };
@@ -157,6 +183,11 @@ impl GenesysLine {
     // The offer and after.
 
     pub(super) fn rtc_received(&mut self, now: Instant, from: Option<&str>, call: RtcCall) {
+        let peer = from.unwrap_or_default();
+        let known = call.method.session().and_then(|key| self.sessions.iter().find(|session| session.key == key));
+        if !is_softphone(peer) || known.is_some_and(|session| bare(&session.peer) != bare(peer)) {
+            return self.foreign("somebody else than its far end tried to steer a session");
+        }
         match call.method {
             RtcMethod::Offer { session, conversation, sdp, reinvite } => {
                 if let Some(id) = call.id {
@@ -168,7 +199,7 @@ impl GenesysLine {
                     }
                     self.seen_offers.push_back(id);
                 }
-                self.offered(now, from.unwrap_or_default(), &session, conversation, sdp, reinvite);
+                self.offered(now, peer, &session, conversation, sdp, reinvite, Way::Rpc);
             }
             RtcMethod::Candidate { session, candidate } => self.remote_candidate(now, session, candidate),
             RtcMethod::Terminate { session, reason } => self.terminated(&session, reason.as_deref()),
@@ -176,6 +207,45 @@ impl GenesysLine {
         }
     }
 
+    /// A Jingle action. It is acknowledged first, as XEP-0166 §5 has it, except where the official client stays
+    /// silent: a Jingle offer beside one by JSON-RPC.
+    pub(super) fn jingle_received(&mut self, now: Instant, id: &str, from: Option<&str>, jingle: Jingle) {
+        let Jingle { session: key, action } = jingle;
+        let peer = from.unwrap_or_default().to_owned();
+        let known = self.sessions.iter().find(|session| session.key == key);
+        if !is_softphone(&peer) || known.is_some_and(|session| bare(&session.peer) != bare(&peer)) {
+            self.send(write::unknown_session(id, from));
+            return self.foreign("somebody else than its far end tried to steer a session");
+        }
+        let known = known.is_some();
+        match action {
+            Action::Initiate { offer } => {
+                let proposal = self.proposals.iter().find(|proposal| proposal.id == key);
+                if known || proposal.is_some_and(|proposal| proposal.sdp_over_xmpp) {
+                    return;
+                }
+                self.send(write::result(id, from));
+                match offer {
+                    Some(offer) => self.offered(now, &peer, &key, None, offer, false, Way::Jingle(None)),
+                    None => self.send_terminate(&key, &peer, "failed-application", true),
+                }
+            }
+            _ if !known => self.send(write::unknown_session(id, from)),
+            Action::Candidates(candidates) => {
+                self.send(write::result(id, from));
+                for candidate in candidates {
+                    self.remote_candidate(now, key.clone(), candidate);
+                }
+            }
+            Action::Terminate { reason } => {
+                self.send(write::result(id, from));
+                self.terminated(&key, reason.as_deref());
+            }
+            Action::Other => self.send(write::result(id, from)),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that an offer says, in either way of signalling")]
     fn offered(
         &mut self,
         now: Instant,
@@ -184,6 +254,7 @@ impl GenesysLine {
         conversation: Option<String>,
         offer: String,
         reinvite: bool,
+        way: Way,
     ) {
         let ice = ice_credentials(&offer);
         let known = self.sessions.iter_mut().find(|session| session.key == key);
@@ -198,14 +269,20 @@ impl GenesysLine {
         }
         let proposal = self.proposals.iter().find(|proposal| proposal.id == key).cloned();
         let same_key = self.sessions.iter().position(|session| session.key == key);
-        let proceeded = proposal.as_ref().is_some_and(|proposal| proposal.proceeded);
+        let proceeded =
+            proposal.as_ref().is_some_and(|proposal| proposal.proceeded && bare(&proposal.from) == bare(from));
+        let ours = |conversation: &String| {
+            self.call_of(conversation).is_some() || self.sessions.iter().any(|s| s.conversation == *conversation)
+        };
+        let reinvite = reinvite && conversation.as_ref().is_some_and(ours);
+        let jingle = matches!(way, Way::Jingle(_));
         if same_key.is_none() && !proceeded && !reinvite {
             // Of a session that we do not have, for instance from before a restart: it has to end, or it would
             // swallow the next call.
-            return self.send_terminate(key, from, "gone");
+            return self.send_terminate(key, from, "gone", jingle);
         }
         if same_key.is_none() && self.sessions.len() >= MAX_SESSIONS {
-            return self.send_terminate(key, from, "general-error");
+            return self.send_terminate(key, from, "general-error", jingle);
         }
         let conversation =
             conversation.or_else(|| proposal.as_ref().map(|p| p.conversation.clone())).unwrap_or_default();
@@ -225,6 +302,7 @@ impl GenesysLine {
             conversation: conversation.clone(),
             peer: from.to_owned(),
             eager,
+            way,
             ice,
             replaces: old.filter(|(_, terminate)| *terminate).map(|(old, _)| (old.key, old.peer)),
         });
@@ -332,35 +410,59 @@ impl GenesysLine {
 
     pub(super) fn send_answer(&mut self, session: SessionId, sdp: &str) {
         let Some(known) = self.sessions.iter_mut().find(|known| known.id == session) else { return };
-        let key = known.key.clone();
+        let (key, peer) = (known.key.clone(), known.peer.clone());
         if let Some((old_key, old_peer)) = known.replaces.take() {
-            self.send_terminate(&old_key, &old_peer, "alternative-session");
+            self.send_terminate(&old_key, &old_peer, "alternative-session", false);
         }
-        self.rpc(session, "answer", &json!({ "sdp": sdp, "sessionId": key }));
+        let Some(known) = self.sessions.iter_mut().find(|known| known.id == session) else { return };
+        if let Way::Jingle(ours) = &mut known.way {
+            let (accept, said) = jingle::accept(&key, sdp);
+            *ours = Some(said);
+            return self.jingle_to(&peer, &accept);
+        }
+        self.rpc_to(&peer, "answer", &json!({ "sdp": sdp, "sessionId": key }));
     }
 
     pub(super) fn send_candidate(&mut self, session: SessionId, mid: &str, candidate: &str) {
         if !may_be_sent(candidate) {
             return;
         }
-        let Some(key) = self.session_key(session) else { return };
-        let fragment = format!("m={mid} 9 RTP/AVP 0\r\na={candidate}\r\n");
-        self.rpc(session, "iceCandidate", &json!({ "sessionId": key, "sdp": fragment }));
+        let Some(Session { key, peer, way, .. }) = self.session(session) else { return };
+        match way {
+            Way::Rpc => {
+                let fragment = format!("m={mid} 9 RTP/AVP 0\r\na={candidate}\r\n");
+                self.rpc_to(&peer, "iceCandidate", &json!({ "sessionId": key, "sdp": fragment }));
+            }
+            Way::Jingle(ours) => {
+                if let Some(text) = jingle::candidate(&key, &ours.unwrap_or_default(), candidate) {
+                    self.jingle_to(&peer, &text);
+                }
+            }
+        }
     }
 
     pub(super) fn send_end_of_candidates(&mut self, session: SessionId) {
-        let Some(key) = self.session_key(session) else { return };
-        self.rpc(session, "iceCandidate", &json!({ "sessionId": key, "sdp": "a=end-of-candidates\r\n" }));
+        let Some(Session { key, peer, way, .. }) = self.session(session) else { return };
+        match way {
+            Way::Rpc => {
+                let params = json!({ "sessionId": key, "sdp": "a=end-of-candidates\r\n" });
+                self.rpc_to(&peer, "iceCandidate", &params);
+            }
+            Way::Jingle(ours) => self.jingle_to(&peer, &jingle::end_of_candidates(&key, &ours.unwrap_or_default())),
+        }
     }
 
     pub(super) fn session_up(&mut self, session: SessionId) {
-        let Some(key) = self.session_key(session) else { return };
-        self.rpc(session, "info", &json!({ "sessionId": key, "status": "active" }));
+        let Some(Session { key, peer, way, .. }) = self.session(session) else { return };
+        match way {
+            Way::Rpc => self.rpc_to(&peer, "info", &json!({ "sessionId": key, "status": "active" })),
+            Way::Jingle(_) => self.jingle_to(&peer, &jingle::active(&key)),
+        }
     }
 
     pub(super) fn end_session(&mut self, session: SessionId, why: SessionEnd) {
         let Some(index) = self.sessions.iter().position(|known| known.id == session) else { return };
-        let Session { key, peer, .. } = self.sessions.remove(index);
+        let Session { key, peer, way, .. } = self.sessions.remove(index);
         self.proposals.retain(|proposal| proposal.id != key);
         for call in self.calls.iter_mut().filter(|call| call.session == Some(session)) {
             call.session = None;
@@ -370,22 +472,20 @@ impl GenesysLine {
             SessionEnd::MediaFailed => "failed-transport",
             SessionEnd::Replaced => "alternative-session",
         };
-        self.send_terminate(&key, &peer, reason);
+        self.send_terminate(&key, &peer, reason, matches!(way, Way::Jingle(_)));
     }
 
-    fn session_key(&self, session: SessionId) -> Option<String> {
-        self.sessions.iter().find(|known| known.id == session).map(|known| known.key.clone())
+    fn session(&self, session: SessionId) -> Option<Session> {
+        self.sessions.iter().find(|known| known.id == session).cloned()
     }
 
-    fn send_terminate(&mut self, key: &str, peer: &str, reason: &str) {
+    pub(super) fn send_terminate(&mut self, key: &str, peer: &str, reason: &str, jingle: bool) {
+        if jingle {
+            // XEP-0166 knows no "alternative-session" without the name of the other one.
+            let reason = if reason == "alternative-session" { "gone" } else { reason };
+            return self.jingle_to(peer, &jingle::terminate(key, reason));
+        }
         self.rpc_to(peer, "terminate", &json!({ "sessionId": key, "reason": reason }));
-    }
-
-    fn rpc(&mut self, session: SessionId, method: &str, params: &serde_json::Value) {
-        let Some(peer) = self.sessions.iter().find(|known| known.id == session).map(|known| known.peer.clone()) else {
-            return;
-        };
-        self.rpc_to(&peer, method, params);
     }
 
     fn rpc_to(&mut self, peer: &str, method: &str, params: &serde_json::Value) {
@@ -394,6 +494,23 @@ impl GenesysLine {
         let (id, rpc_id) = (self.entropy.uuid(), self.entropy.uuid());
         self.send(write::rtc(&id, &full, peer, &rpc_id, method, params));
     }
+
+    fn jingle_to(&mut self, peer: &str, body: &str) {
+        if self.stream.as_ref().is_some_and(super::Stream::is_bound) {
+            let id = self.entropy.uuid();
+            self.send(write::jingle(&id, peer, body));
+        }
+    }
+}
+
+/// Far ends of softphone calls are told by one word of their address alone.
+pub fn is_softphone(from: &str) -> bool {
+    from.split_once('@').is_some_and(|(_, rest)| rest.to_ascii_lowercase().contains("gjoll"))
+}
+
+/// An address without its resource.
+pub fn bare(address: &str) -> &str {
+    address.split_once('/').map_or(address, |(bare, _)| bare)
 }
 
 /// ICE user name and password of an offer (RFC 8839 §5.4).

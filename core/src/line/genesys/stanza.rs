@@ -3,6 +3,7 @@
 use minidom::Element;
 use serde::Deserialize;
 
+use super::jingle::{self, Jingle, NS_JINGLE};
 use super::xml::{self, XmlError};
 use crate::media::{IceServer, TurnTransport};
 use crate::redact::Private;
@@ -61,6 +62,7 @@ pub enum IqPayload {
     /// The server is about to close and asks to connect elsewhere (XEP-0051).
     Transfer,
     Rtc(RtcCall),
+    Jingle(Jingle),
     /// The condition of an error.
     Error(String),
     Nothing,
@@ -119,6 +121,18 @@ pub enum RtcMethod {
         reason: Option<String>,
     },
     Unknown(String),
+}
+
+impl RtcMethod {
+    /// The session it is about.
+    pub fn session(&self) -> Option<&str> {
+        match self {
+            Self::Offer { session, .. } | Self::Candidate { session, .. } | Self::Terminate { session, .. } => {
+                Some(session)
+            }
+            Self::Unknown(_) => None,
+        }
+    }
 }
 
 /// Reads one message of the stream.
@@ -190,6 +204,7 @@ fn iq_payload(element: &Element) -> IqPayload {
         ),
         ("ping", NS_PING) => IqPayload::Ping,
         ("query", NS_TRANSFER) => IqPayload::Transfer,
+        ("jingle", NS_JINGLE) => IqPayload::Jingle(jingle::parse(child)),
         ("genesys-webrtc", NS_GENESYS) => parse_rtc(&child.text()).map_or(IqPayload::Unknown, IqPayload::Rtc),
         _ => IqPayload::Unknown,
     }

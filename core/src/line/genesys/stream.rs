@@ -241,11 +241,18 @@ impl GenesysLine {
                         self.send(write::result(&iq.id, from));
                         self.rtc_received(now, from, call);
                     }
+                    IqPayload::Jingle(jingle) => self.jingle_received(now, &iq.id, from, jingle),
                     IqPayload::Ping => self.send(write::result(&iq.id, from)),
+                    IqPayload::Services(_) if from.is_some_and(|from| from.contains('@')) => {
+                        self.foreign("a user tried to name media servers");
+                    }
                     IqPayload::Services(servers) => {
                         // Pushed unasked, as servers did years ago.
                         self.send(write::result(&iq.id, from));
                         self.servers_pushed(servers);
+                    }
+                    IqPayload::Transfer if from.is_some_and(|from| from.contains('@')) => {
+                        self.foreign("a user tried to move the connection");
                     }
                     IqPayload::Transfer => {
                         self.hard = true;
@@ -453,9 +460,13 @@ impl GenesysLine {
         let own = self.stream.as_ref().is_some_and(|stream| stream.full == from);
         match message.payload {
             MessagePayload::Propose(propose) if !own => self.proposed(now, from, propose),
-            MessagePayload::Accept { id } if !own => self.handled_elsewhere(&id, false),
-            MessagePayload::Reject { id } if !own => self.handled_elsewhere(&id, true),
-            MessagePayload::Retract { id } => self.retracted(&id),
+            MessagePayload::Accept { id } if !own => self.handled_elsewhere(&from, &id, false),
+            MessagePayload::Reject { id } if !own => self.handled_elsewhere(&from, &id, true),
+            MessagePayload::Retract { id } => self.retracted(&from, &id),
+            // Notifications come from a service, never from a user.
+            MessagePayload::Notification { .. } if from.contains('@') => {
+                self.foreign("a user tried to send news in the name of the service");
+            }
             MessagePayload::Notification { node, json } => self.notified(now, &node, json.as_bytes()),
             // Our own messages come back to us; they say nothing new.
             _ => {}
@@ -463,6 +474,10 @@ impl GenesysLine {
     }
 
     fn notified(&mut self, now: Instant, node: &str, json: &[u8]) {
+        let user = self.identity.as_ref().map_or("", |identity| identity.user.as_str());
+        if node.strip_prefix("v2.users.").is_some_and(|rest| rest.split('.').next() != Some(user)) {
+            return self.foreign("news of another user arrived");
+        }
         if node.contains("duplicate_id") {
             self.hard = true;
             self.tell_once(notice::duplicate_session());
@@ -487,6 +502,14 @@ impl GenesysLine {
                 Some(event) => self.persistent_event(event.event_body),
                 None => self.unreadable(node),
             }
+        }
+    }
+
+    /// Something that does not belong to us, or to whom it claims: refused, and told once per sign-in.
+    pub(super) fn foreign(&mut self, what: &'static str) {
+        tracing::warn!(what, "a message was refused");
+        if !std::mem::replace(&mut self.foreign_told, true) {
+            self.problem(notice::foreign(what));
         }
     }
 

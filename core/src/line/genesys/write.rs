@@ -50,6 +50,17 @@ pub fn not_understood(id: &str, to: Option<&str>) -> String {
     iq("error", id, to, None, body)
 }
 
+/// A session that we do not have (XEP-0166 §10).
+pub fn unknown_session(id: &str, to: Option<&str>) -> String {
+    let body = r#"<error type="cancel"><item-not-found xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/><unknown-session xmlns="urn:xmpp:jingle:errors:1"/></error>"#;
+    iq("error", id, to, None, body)
+}
+
+/// `body` is a whole Jingle element.
+pub fn jingle(id: &str, to: &str, body: &str) -> String {
+    iq("set", id, Some(to), None, body)
+}
+
 /// `proceed` goes to the proposer, `accept` to our own bare address.
 pub fn session_message(to: &str, verb: &str, id: &str) -> String {
     format!(
