@@ -395,9 +395,12 @@ pub fn event(event: &Event) -> Option<String> {
             None => "Call ended".to_owned(),
         },
         Event::Problem(notice) => notice.text.clone(),
-        Event::Media { .. } | Event::Quality { .. } | Event::DigitSent { .. } | Event::DigitReceived { .. } => {
-            return None;
-        }
+        Event::Media { .. }
+        | Event::Quality { .. }
+        | Event::DigitSent { .. }
+        | Event::DigitReceived { .. }
+        | Event::Measuring { .. }
+        | Event::Measured(_) => return None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! What a user, a headset button or the command line can ask of the phone.
 
 use crate::ids::CallId;
+use crate::measurement::{Measurement, MeasurementId};
 use crate::redact::Private;
 use crate::sound::{DeviceChoice, SoundRole};
 
@@ -44,6 +45,13 @@ pub enum Command {
         role: SoundRole,
         percent: u8,
     },
+    /// Measure something about sound; the answer is [`Event::Measured`](crate::Event::Measured).
+    Measure {
+        id: MeasurementId,
+        what: Measurement,
+    },
+    /// End it early; it answers as cancelled.
+    CancelMeasurement(MeasurementId),
     /// Try again now instead of at the next back-off.
     Reconnect,
     /// End sessions cleanly before the program goes (a forgotten session blocks the next call).

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::ids::CallId;
+use crate::measurement::{Measured, MeasurementId, MeasurementPhase};
 use crate::media::{Dscp, MediaPath, RelayInUse};
 use crate::sound::{OpenedBecause, SoundRole};
 
@@ -62,6 +63,13 @@ pub enum Event {
         name: String,
         why: OpenedBecause,
     },
+    /// A measurement goes on.
+    Measuring {
+        id: MeasurementId,
+        phase: MeasurementPhase,
+    },
+    /// A measurement is done.
+    Measured(Box<Measured>),
     Ended {
         call: CallId,
         report: Box<CallReport>,

@@ -110,6 +110,10 @@ impl Journal {
             Output::Event(crate::Event::Ended { call, report }) => {
                 format!("event ended call {call}: {:?} by {:?}, {:?}", report.end_reason, report.ended_by, report.code)
             }
+            Output::Event(crate::Event::Measured(measured)) => {
+                let done = if measured.result.is_ok() { "done" } else { "not done" };
+                format!("event measurement {} {done}: {:?}", measured.id.0, measured.what)
+            }
             Output::Event(event) => format!("event {event:?}"),
             other => format!("{other:?}"),
         };

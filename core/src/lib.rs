@@ -20,6 +20,7 @@ pub mod input;
 pub mod journal;
 pub mod line;
 pub mod link;
+pub mod measurement;
 pub mod media;
 pub mod output;
 pub mod phone;

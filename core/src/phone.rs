@@ -322,6 +322,8 @@ impl Phone {
                 self.role_view(role).volume_percent = percent;
                 self.sound(SoundCommand::Volume { role, percent });
             }
+            Command::Measure { id, what } => self.sound(SoundCommand::Measure { id, what }),
+            Command::CancelMeasurement(id) => self.sound(SoundCommand::CancelMeasurement(id)),
             Command::Reconnect => self.tell_line(now, LineCommand::Connect),
         }
     }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::measurement::{Measured, Measurement, MeasurementId, MeasurementPhase};
+
 /// What a device is chosen for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -63,6 +65,12 @@ pub enum SoundCommand {
     Tone(Option<Tone>),
     /// A short tone of a digit in the user's ear.
     DigitTone(char),
+    /// Answered by [`SoundEvent::Measured`].
+    Measure {
+        id: MeasurementId,
+        what: Measurement,
+    },
+    CancelMeasurement(MeasurementId),
 }
 
 /// Tones the phone makes itself.
@@ -101,6 +109,11 @@ pub enum SoundEvent {
         open_ms: u64,
         open_while_idle_ms: u64,
     },
+    Measuring {
+        id: MeasurementId,
+        phase: MeasurementPhase,
+    },
+    Measured(Box<Measured>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

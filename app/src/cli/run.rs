@@ -238,6 +238,8 @@ impl<'a> Run<'a> {
                 self.problem(notice);
                 return;
             }
+            // Only `offhook diagnose` asks for these.
+            Event::Measuring { .. } | Event::Measured(_) => return,
         };
         self.voice.say(&line);
     }

@@ -19,7 +19,15 @@ impl Complex {
         self.re * self.re + self.im * self.im
     }
 
-    fn conjugate(self) -> Self {
+    pub(super) fn re(self) -> f64 {
+        self.re
+    }
+
+    pub(super) fn scale(self, factor: f64) -> Self {
+        Self { re: self.re * factor, im: self.im * factor }
+    }
+
+    pub(super) fn conjugate(self) -> Self {
         Self { re: self.re, im: -self.im }
     }
 }

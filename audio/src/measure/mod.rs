@@ -1,8 +1,15 @@
 //! Facts about recorded sound, for tests, benches and diagnostics: which tone, how loud, how late, how alike.
 //!
-//! Offline: these functions allocate and take as long as they need.
+//! Offline: these functions allocate and take as long as they need. [`StreamWatch`] does not, and runs beside the sound.
 
+pub mod echo;
+pub mod facts;
 mod fft;
+mod listen;
+mod spectrum;
+mod stream_watch;
+#[cfg(test)]
+mod testing;
 
 use std::f32::consts::TAU;
 use std::time::Duration;
@@ -10,6 +17,9 @@ use std::time::Duration;
 use crate::SAMPLE_RATE_HZ;
 use crate::level::{from_db, rms_dbfs};
 use fft::Complex;
+
+pub use listen::listen;
+pub use stream_watch::{StreamCounts, StreamWatch};
 
 /// A tone that stands out of a recording.
 #[derive(Clone, Copy, Debug, PartialEq)]

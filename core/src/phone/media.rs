@@ -200,6 +200,8 @@ impl Phone {
                     self.problem(notice);
                 }
             }
+            SoundEvent::Measuring { id, phase } => self.event(Event::Measuring { id, phase }),
+            SoundEvent::Measured(measured) => self.event(Event::Measured(measured)),
             SoundEvent::MicrophoneTime { open_ms, open_while_idle_ms } => {
                 self.sound.microphone_time = Some(MicrophoneTime { open_ms, open_while_idle_ms });
             }
