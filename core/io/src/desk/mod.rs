@@ -23,6 +23,7 @@ use phone_audio::ring::{CaptureReader, PlaybackWriter};
 use phone_audio::sound::{Role, Sound, SoundError, SoundNews, SoundRequest};
 use phone_core::Input;
 use phone_core::ids::SessionId;
+use phone_core::measurement::{Measured, NotMeasured};
 use phone_core::media::{AudioPacket, Codec};
 use phone_core::sound::{SoundCommand, SoundEvent, SoundRole, Tone};
 
@@ -145,6 +146,11 @@ impl Desk {
                 self.ringer.play(now, tone.filter(|tone| *tone == Tone::Ring));
                 self.speaker.play(now, tone.filter(|tone| *tone != Tone::Ring));
             }
+            SoundCommand::Measure { id, what } => {
+                let result = Err(NotMeasured::Failed("measurements come with the next change".to_owned()));
+                self.inputs.push_back(Input::Sound(SoundEvent::Measured(Box::new(Measured { id, what, result }))));
+            }
+            SoundCommand::CancelMeasurement(_) => {}
             SoundCommand::DigitTone(digit) => {
                 self.speaker.chain.play_digit(digit);
                 self.speaker.need(now);
