@@ -91,6 +91,11 @@ impl CaptureReader {
         self.dropped + self.stream.health.overrun.load(Relaxed)
     }
 
+    /// Samples a second of the device.
+    pub fn rate_hz(&self) -> u32 {
+        self.stream.rate_hz
+    }
+
     /// Whether the device's side is gone.
     pub fn is_abandoned(&self) -> bool {
         self.stream.samples.is_abandoned()
@@ -163,6 +168,11 @@ impl PlaybackWriter {
     /// Samples that found the ring full.
     pub fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Samples a second of the device.
+    pub fn rate_hz(&self) -> u32 {
+        self.stream.rate_hz
     }
 
     /// Whether the device's side is gone.

@@ -4,7 +4,8 @@
 use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 
 /// What a device is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -139,7 +140,16 @@ pub struct PlaybackStream {
     pub keep: Box<dyn Any + Send>,
 }
 
-/// Counters that the device callback writes and others read.
+/// Which side of a speaker with two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ears {
+    #[default]
+    Both,
+    Left,
+    Right,
+}
+
+/// Counters that the device callback writes and others read, and the one thing it is told.
 #[derive(Debug, Default)]
 pub struct StreamHealth {
     /// Callbacks so far.
@@ -150,6 +160,23 @@ pub struct StreamHealth {
     pub overrun: AtomicU64,
     /// Samples the device wanted and the ring did not have.
     pub underrun: AtomicU64,
+    /// An [`Ears`].
+    ears: AtomicU8,
+}
+
+impl StreamHealth {
+    /// On which sides a speaker plays from the next callback on; microphones do not care.
+    pub fn set_ears(&self, ears: Ears) {
+        self.ears.store(ears as u8, Relaxed);
+    }
+
+    pub fn ears(&self) -> Ears {
+        match self.ears.load(Relaxed) {
+            1 => Ears::Left,
+            2 => Ears::Right,
+            _ => Ears::Both,
+        }
+    }
 }
 
 /// A sound system: real devices, or a test's.

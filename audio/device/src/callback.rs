@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use cpal::FromSample;
-use phone_audio::sound::StreamHealth;
+use phone_audio::sound::{Ears, StreamHealth};
 
 /// The capture end of the ring, owned by the device callback.
 pub struct CaptureEnd {
@@ -57,10 +57,15 @@ impl PlaybackEnd {
         Self { ring, health, last: 0.0, primed: false }
     }
 
-    /// Fills one device buffer, the same in each of `channels`. A dry ring gives silence; it counts as an underrun once
+    /// Fills one device buffer, the same in each of `channels`, or in one of the first two only. A dry ring gives silence; it counts as an underrun once
     /// the first sample was there.
     pub fn fill<T: Copy + FromSample<f32>>(&mut self, interleaved: &mut [T], channels: usize) {
         let (mut samples, mut missing) = (0, 0);
+        let deaf = match self.health.ears() {
+            Ears::Both => None,
+            Ears::Left => Some(1),
+            Ears::Right => Some(0),
+        };
         for frame in interleaved.chunks_exact_mut(channels.max(1)) {
             samples += 1;
             if let Ok(sample) = self.ring.pop() {
@@ -71,6 +76,10 @@ impl PlaybackEnd {
                 missing += 1;
             }
             frame.fill(T::from_sample_(self.last));
+            // A device with one channel has one side for both.
+            if let Some(silent) = deaf.filter(|_| channels > 1).and_then(|side| frame.get_mut(side)) {
+                *silent = T::from_sample_(0.0);
+            }
         }
         self.health.callbacks.fetch_add(1, Relaxed);
         self.health.samples.fetch_add(samples, Relaxed);

@@ -25,9 +25,13 @@ use pulseaudio::protocol::{
 use crate::callback::{CaptureEnd, PlaybackEnd};
 use crate::stream::{End, OpenDevice};
 
+/// Channels of a speaker: a test tone can be played on one side.
+const EARS: usize = 2;
 /// For everything up to the open stream.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 const BYTES_PER_SAMPLE: u32 = 4;
+/// The same for all ears.
+const BYTES_PER_PLAYED: u32 = BYTES_PER_SAMPLE * EARS as u32;
 /// All of the way through the service and the device's buffer that may be chosen.
 const TARGET: u32 = samples_in_ms(20);
 /// A computer that twice within [`UNDERFLOWS_APART`] did not let us answer in time gets this much more, up to
@@ -104,12 +108,12 @@ pub fn open(id: &str, role: Role, broken: impl Fn() + Send + 'static) -> Result<
     let name = name.ok_or_else(|| SoundError::Missing(id.to_owned()))?;
     let mut connection = Connection::open().map_err(|error| explain(&error))?;
     let health = Arc::<StreamHealth>::default();
-    let sample_spec = SampleSpec { format: SampleFormat::Float32Le, channels: 1, sample_rate: SAMPLE_RATE_HZ };
+    let spec = |channels| SampleSpec { format: SampleFormat::Float32Le, channels, sample_rate: SAMPLE_RATE_HZ };
     let flags = StreamFlags { adjust_latency: true, ..StreamFlags::default() };
 
     let (mut pump, end) = if role == Role::Microphone {
         let params = RecordStreamParams {
-            sample_spec,
+            sample_spec: spec(1),
             channel_map: ChannelMap::mono(),
             source_name: Some(name),
             buffer_attr: BufferAttr { fragment_size: FRAGMENT * BYTES_PER_SAMPLE, ..BufferAttr::default() },
@@ -127,8 +131,8 @@ pub fn open(id: &str, role: Role, broken: impl Fn() + Send + 'static) -> Result<
         (Pump::new(connection, reply.channel, side), End::Capture(consumer))
     } else {
         let params = PlaybackStreamParams {
-            sample_spec,
-            channel_map: ChannelMap::mono(),
+            sample_spec: spec(EARS as u8),
+            channel_map: ChannelMap::stereo(),
             sink_name: Some(name),
             buffer_attr: playback_buffer(TARGET),
             flags,
@@ -170,9 +174,9 @@ pub fn open(id: &str, role: Role, broken: impl Fn() + Send + 'static) -> Result<
 /// The service starts, and starts again after an underflow, as soon as it has one bite.
 fn playback_buffer(target: u32) -> BufferAttr {
     BufferAttr {
-        target_length: target * BYTES_PER_SAMPLE,
-        minimum_request_length: BITE * BYTES_PER_SAMPLE,
-        pre_buffering: BITE * BYTES_PER_SAMPLE,
+        target_length: target * BYTES_PER_PLAYED,
+        minimum_request_length: BITE * BYTES_PER_PLAYED,
+        pre_buffering: BITE * BYTES_PER_PLAYED,
         ..BufferAttr::default()
     }
 }
@@ -296,17 +300,17 @@ impl Pump {
     /// Sends as much as the service asked for.
     fn play(&mut self, requested: usize) -> std::io::Result<()> {
         let Side::Playback(end) = &mut self.side else { return Ok(()) };
-        let mut left = requested / BYTES_PER_SAMPLE as usize;
+        let mut left = requested / BYTES_PER_PLAYED as usize;
         while left > 0 {
-            let count = left.min(self.samples.len());
+            let count = left.min(self.samples.len() / EARS);
             left -= count;
             let (Some(samples), Some(message)) = (
-                self.samples.get_mut(..count),
-                self.bytes.get_mut(..DESCRIPTOR_SIZE + count * BYTES_PER_SAMPLE as usize),
+                self.samples.get_mut(..count * EARS),
+                self.bytes.get_mut(..DESCRIPTOR_SIZE + count * BYTES_PER_PLAYED as usize),
             ) else {
                 return Ok(());
             };
-            end.fill(samples, 1);
+            end.fill(samples, EARS);
             self.sent += count as u64;
             let Some((head, body)) = message.split_first_chunk_mut::<DESCRIPTOR_SIZE>() else { return Ok(()) };
             let descriptor = Descriptor {
@@ -394,8 +398,8 @@ mod tests {
             sound.extend_from_slice(&part);
         }
         let sound: Vec<f32> = sound.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        assert!(sound[..240].iter().all(|x| (*x - 0.25).abs() < f32::EPSILON));
-        assert_eq!((sound.len() as u64, sound.last()), (health.samples.load(Relaxed), Some(&0.0)));
+        assert!(sound[..2 * 240].iter().all(|x| (*x - 0.25).abs() < f32::EPSILON), "the same in both ears");
+        assert_eq!((sound.len() as u64, sound.last()), (2 * health.samples.load(Relaxed), Some(&0.0)));
         // Somebody else's stream is not ours to fill.
         say(&mut service, &Command::Request(Request { channel: 8, length: 960 }));
         step(&mut pump);
@@ -432,7 +436,7 @@ mod tests {
         let mut service = BufReader::new(service);
         let (_, command) = protocol::read_command_message(&mut service, MAX_VERSION).unwrap();
         let Command::SetPlaybackStreamBufferAttr(params) = command else { panic!("{command:?}") };
-        assert_eq!((params.index, params.buffer_attr.target_length), (CHANNEL, 30 * 48 * 4));
+        assert_eq!((params.index, params.buffer_attr.target_length), (CHANNEL, 30 * 48 * 8));
     }
 
     #[test]

@@ -58,6 +58,20 @@ pub fn sine(hz: f32, dbfs: f32, samples: usize) -> Vec<f32> {
     (0..samples).map(|n| amplitude * (TAU * (n as f64 * step).fract() as f32).sin()).collect()
 }
 
+/// A tone for the ears of somebody who checks a speaker: 880 Hz, 1.2 s, three soft strokes at −18 dBFS.
+pub fn test_tone() -> Vec<f32> {
+    const STROKE: usize = SAMPLE_RATE_HZ as usize * 4 / 10;
+    let mut tone = sine(880.0, -18.0, 3 * STROKE);
+    for stroke in tone.chunks_mut(STROKE) {
+        for (n, sample) in stroke.iter_mut().enumerate() {
+            let rise = (n as f32 / 480.0).min(1.0);
+            let fall = ((STROKE - n) as f32 / (STROKE as f32 * 0.6)).min(1.0);
+            *sample *= rise * fall * fall;
+        }
+    }
+    tone
+}
+
 /// The strongest tone in up to the first 1.4 s; `None` when the recording is silent or shorter than 20 ms.
 pub fn tone_in(samples: &[f32]) -> Option<HeardTone> {
     let size = (1 << samples.len().checked_ilog2()?).min(65_536);

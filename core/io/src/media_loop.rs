@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::clock;
-use crate::desk::Desk;
+use crate::desk::{Desk, Recording};
 use crate::net::legs::{LegEvent, LegSockets};
 use crate::net::tls::Trust;
 
@@ -276,7 +276,21 @@ impl MediaLoop {
         while let Some(input) = self.desk.poll() {
             self.outbox.push(input);
         }
+        if let Some(recording) = self.desk.take_recording() {
+            self.judge(*recording);
+        }
         self.drain(now);
+    }
+
+    /// Looks at a measurement on a thread of its own: it takes longer than a tick.
+    fn judge(&mut self, recording: Recording) {
+        let unjudged = recording.unjudged("the computer has no thread for it");
+        let inputs = self.outbox.inputs.clone();
+        // Fails only when the engine thread has ended, and then nobody asks any more.
+        let work = move || drop(inputs.blocking_send(recording.judge()));
+        if std::thread::Builder::new().name("sound-judge".to_owned()).spawn(work).is_err() {
+            self.outbox.push(unjudged);
+        }
     }
 
     fn end(mut self) {

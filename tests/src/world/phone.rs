@@ -201,6 +201,9 @@ impl PhoneSide {
         while let Some(input) = self.desk.poll() {
             inputs.insert(0, input);
         }
+        if let Some(recording) = self.desk.take_recording() {
+            inputs.insert(0, recording.judge());
+        }
         let mut out = Vec::new();
         while let Some(input) = inputs.pop() {
             out.extend(self.handle(now, net, input));

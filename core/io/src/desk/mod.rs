@@ -8,6 +8,7 @@
 //! takes it, so no ring grows however far clocks drift. The tick gives the pace only where there is no device: silence
 //! is sent until the microphone is there, and a session without a speaker is emptied into nothing.
 
+mod measure;
 mod open_time;
 mod session;
 mod words;
@@ -20,14 +21,16 @@ use phone_audio::Frame;
 use phone_audio::capture::CaptureChain;
 use phone_audio::playout::SpeakerChain;
 use phone_audio::ring::{CaptureReader, PlaybackWriter};
-use phone_audio::sound::{Role, Sound, SoundError, SoundNews, SoundRequest};
+use phone_audio::sound::{DeviceInfo, Ears, Role, Sound, SoundError, SoundNews, SoundRequest};
 use phone_core::Input;
 use phone_core::ids::SessionId;
-use phone_core::measurement::{Measured, NotMeasured};
+use phone_core::measurement::{Measured, Measurement, MeasurementId, MeasurementPhase, NotMeasured};
 use phone_core::media::{AudioPacket, Codec};
 use phone_core::sound::{SoundCommand, SoundEvent, SoundRole, Tone};
 
 use crate::handle::Meters;
+pub use measure::Recording;
+use measure::{End, Measuring};
 use open_time::OpenTime;
 use session::DeskSession;
 
@@ -68,11 +71,15 @@ pub struct Desk {
     look_at: Instant,
     start_until: Instant,
     inputs: VecDeque<Input>,
+    measuring: Option<Measuring>,
+    /// Measured, and not looked at yet.
+    recording: Option<Box<Recording>>,
 }
 
 struct Microphone {
     chain: CaptureChain,
     reader: Option<CaptureReader>,
+    device: Option<DeviceInfo>,
     wanted: bool,
     /// When it last delivered.
     delivered: Option<Instant>,
@@ -83,6 +90,7 @@ struct Player {
     role: Role,
     chain: SpeakerChain,
     writer: Option<PlaybackWriter>,
+    device: Option<DeviceInfo>,
     /// A tone was asked for that sounds until it is stopped.
     tone: bool,
     /// Asked of the sound system.
@@ -101,6 +109,7 @@ impl Desk {
             microphone: Microphone {
                 chain: CaptureChain::new(),
                 reader: None,
+                device: None,
                 wanted: false,
                 delivered: None,
                 time: OpenTime::default(),
@@ -113,6 +122,8 @@ impl Desk {
             look_at: now,
             start_until: now + START,
             inputs: VecDeque::new(),
+            measuring: None,
+            recording: None,
         }
     }
 
@@ -120,6 +131,11 @@ impl Desk {
     pub fn deadline(&self) -> Option<Instant> {
         let warm = self.sessions.values().filter_map(DeskSession::deadline).min();
         [Some(self.next_tick.unwrap_or(self.look_at)), warm].into_iter().flatten().min()
+    }
+
+    /// A finished measurement: call [`Recording::judge`] where it may take its time, and give the phone the answer.
+    pub fn take_recording(&mut self) -> Option<Box<Recording>> {
+        self.recording.take()
     }
 
     /// What there is to tell the phone.
@@ -146,11 +162,12 @@ impl Desk {
                 self.ringer.play(now, tone.filter(|tone| *tone == Tone::Ring));
                 self.speaker.play(now, tone.filter(|tone| *tone != Tone::Ring));
             }
-            SoundCommand::Measure { id, what } => {
-                let result = Err(NotMeasured::Failed("measurements come with the next change".to_owned()));
-                self.inputs.push_back(Input::Sound(SoundEvent::Measured(Box::new(Measured { id, what, result }))));
+            SoundCommand::Measure { id, what } => self.measure(now, id, what),
+            SoundCommand::CancelMeasurement(id) => {
+                if self.measuring.as_ref().is_some_and(|measuring| measuring.id() == id) {
+                    self.end_measurement(Err(NotMeasured::Cancelled));
+                }
             }
-            SoundCommand::CancelMeasurement(_) => {}
             SoundCommand::DigitTone(digit) => {
                 self.speaker.chain.play_digit(digit);
                 self.speaker.need(now);
@@ -226,7 +243,12 @@ impl Desk {
 
     /// Opens and closes devices, starts and stops the tick, as calls and tones need it.
     fn arrange(&mut self, now: Instant) {
-        let wanted = self.sessions.values().any(DeskSession::microphone);
+        let in_call = self.sessions.values().any(DeskSession::in_call);
+        if in_call && self.measuring.as_ref().is_some_and(Measuring::is_disturbed_by_a_call) {
+            self.end_measurement(Err(NotMeasured::InCall));
+        }
+        let measured = self.measuring.as_ref().is_some_and(Measuring::needs_microphone);
+        let wanted = measured || self.sessions.values().any(DeskSession::microphone);
         if wanted != self.microphone.wanted {
             self.microphone.wanted = wanted;
             if wanted {
@@ -240,9 +262,9 @@ impl Desk {
                 self.microphone.time.set_needed(now, false);
             }
         }
-        let in_call = self.sessions.values().any(DeskSession::in_call);
-        self.speaker.arrange(now, in_call, self.sound.as_mut());
-        self.ringer.arrange(now, false, self.sound.as_mut());
+        let plays_on = self.measuring.as_ref().and_then(Measuring::plays_on);
+        self.speaker.arrange(now, in_call || plays_on == Some(Role::Speaker), self.sound.as_mut());
+        self.ringer.arrange(now, plays_on == Some(Role::Ringer), self.sound.as_mut());
         if !self.speaker.wanted {
             self.played.clear();
         }
@@ -270,6 +292,7 @@ impl Desk {
         self.look(now);
         self.capture(now, send);
         self.play(now);
+        self.measure_tick(now);
         let open = |player: &Player| player.writer.as_ref().map(|_| player.chain.meter().rms_dbfs());
         let microphone = self.microphone.reader.as_ref().map(|_| self.microphone.chain.meter().rms_dbfs());
         self.meters.set(microphone, open(&self.speaker), open(&self.ringer));
@@ -291,7 +314,11 @@ impl Desk {
         while self.microphone.reader.as_mut().is_some_and(|reader| reader.read(&mut frame)) {
             self.microphone.delivered = Some(now);
             let far = self.played_meanwhile();
+            let raw = self.measuring.is_some().then(|| frame.clone());
             self.microphone.chain.process(&mut frame, &far);
+            if let (Some(measuring), Some(raw)) = (&mut self.measuring, raw) {
+                measuring.heard(&raw, &frame);
+            }
             for (id, session) in self.sessions.iter_mut().filter(|(_, session)| session.microphone()) {
                 session.push(&frame, &mut |payload, ticks| send(*id, payload, ticks));
             }
@@ -317,21 +344,104 @@ impl Desk {
 
     /// From the jitter buffers to the speaker, and tones to speaker and ringer.
     fn play(&mut self, now: Instant) {
-        let Self { speaker, ringer, sessions, scratch, played, .. } = self;
+        let Self { speaker, ringer, sessions, scratch, played, measuring, microphone, .. } = self;
+        let waiting = microphone.reader.as_ref().map_or(Duration::ZERO, CaptureReader::delay);
+        // Lent to two closures that run one after the other.
+        let measuring = std::cell::RefCell::new(measuring.as_mut());
+        let fill = |role, frame: &mut Frame| {
+            if let Some(measuring) = measuring.borrow_mut().as_mut() {
+                measuring.fill(role, frame, waiting);
+            }
+        };
         speaker.tick(
             |frame| {
                 for session in sessions.values_mut() {
                     session.mix_into(now, frame, scratch);
                 }
+                fill(Role::Speaker, frame);
             },
             |frame| {
+                if let Some(measuring) = measuring.borrow_mut().as_mut() {
+                    measuring.plays(Role::Speaker, frame);
+                }
                 if played.len() >= PLAYED {
                     played.pop_front();
                 }
                 played.push_back(frame.clone());
             },
         );
-        ringer.tick(|_| {}, |_| {});
+        ringer.tick(|frame| fill(Role::Ringer, frame), |_| {});
+    }
+
+    fn measure(&mut self, now: Instant, id: MeasurementId, what: Measurement) {
+        let in_call = self.sessions.values().any(DeskSession::in_call);
+        let rings = matches!(what, Measurement::Tone { role: SoundRole::Ringer, .. });
+        let refused = if self.measuring.is_some() {
+            Some(NotMeasured::Busy)
+        } else if in_call && (rings || Measuring::needs_quiet(what)) || self.ringer.tone {
+            Some(NotMeasured::InCall)
+        } else {
+            None
+        };
+        if let Some(why) = refused {
+            let measured = Measured { id, what, result: Err(why) };
+            self.inputs.push_back(Input::Sound(SoundEvent::Measured(Box::new(measured))));
+            return;
+        }
+        let mut measuring = Measuring::new(now, id, what);
+        // What is open already serves; the slots are empty, so nothing can be refused.
+        if let (Some(device), Some(reader)) = (&self.microphone.device, &self.microphone.reader)
+            && measuring.needs_microphone()
+        {
+            measuring.microphone_is(device, reader);
+        }
+        for player in [&self.speaker, &self.ringer] {
+            if let (Some(device), Some(writer)) = (&player.device, &player.writer) {
+                writer.health().set_ears(measuring.ears_of(player.role));
+                measuring.player_is(player.role, device, writer);
+            }
+        }
+        if measuring.rings() {
+            self.ringer.chain.play(Some(words::tone(Tone::Ring)));
+        }
+        self.tell_phase(id, MeasurementPhase::Opening);
+        self.measuring = Some(measuring);
+    }
+
+    fn tell_phase(&mut self, id: MeasurementId, phase: MeasurementPhase) {
+        self.inputs.push_back(Input::Sound(SoundEvent::Measuring { id, phase }));
+    }
+
+    fn measure_tick(&mut self, now: Instant) {
+        let Some(measuring) = &mut self.measuring else { return };
+        let before = measuring.phase();
+        let player = if measuring.rings() { &self.ringer } else { &self.speaker };
+        let result = measuring.tick(now, self.microphone.reader.as_ref(), player.writer.as_ref());
+        let (id, phase) = (measuring.id(), measuring.phase());
+        if let Some(result) = result {
+            self.end_measurement(result);
+        } else if phase != before {
+            self.tell_phase(id, phase);
+        }
+    }
+
+    fn end_measurement(&mut self, result: Result<(), NotMeasured>) {
+        let Some(measuring) = self.measuring.take() else { return };
+        for writer in [&self.speaker.writer, &self.ringer.writer].into_iter().flatten() {
+            writer.health().set_ears(Ears::Both);
+        }
+        if measuring.rings() && !self.ringer.tone {
+            self.ringer.chain.play(None);
+        }
+        match measuring.end(result) {
+            End::Facts(recording) => {
+                self.tell_phase(recording.id(), MeasurementPhase::Judging);
+                self.recording = Some(recording);
+            }
+            End::Without(measured) => {
+                self.inputs.push_back(Input::Sound(SoundEvent::Measured(Box::new(measured))));
+            }
+        }
     }
 
     /// Takes the news of the sound system.
@@ -347,8 +457,14 @@ impl Desk {
                     }
                     match CaptureReader::new(stream) {
                         Ok(reader) => {
+                            let measuring = self.measuring.as_mut();
+                            let stopped = measuring.and_then(|measuring| measuring.microphone_is(&info, &reader));
+                            self.microphone.device = Some(info.clone());
                             self.microphone.reader = Some(reader);
                             self.microphone.time.set_open(now, true);
+                            if let Some(why) = stopped {
+                                self.end_measurement(Err(why));
+                            }
                             words::opened(SoundRole::Microphone, info, because)
                         }
                         Err(error) => words::failed(Role::Microphone, SoundError::Failed(error.to_string())),
@@ -361,7 +477,16 @@ impl Desk {
                     }
                     match PlaybackWriter::new(stream) {
                         Ok(writer) => {
+                            let measuring = self.measuring.as_mut();
+                            let stopped = measuring.and_then(|measuring| {
+                                writer.health().set_ears(measuring.ears_of(role));
+                                measuring.player_is(role, &info, &writer)
+                            });
+                            player.device = Some(info.clone());
                             player.writer = Some(writer);
+                            if let Some(why) = stopped {
+                                self.end_measurement(Err(why));
+                            }
                             words::opened(words::role_of(role), info, because)
                         }
                         Err(error) => words::failed(role, SoundError::Failed(error.to_string())),
@@ -373,6 +498,10 @@ impl Desk {
                 }
                 SoundNews::Failed { role, error } => {
                     self.gone(now, role);
+                    let stopped = self.measuring.as_ref().and_then(|measuring| measuring.failed(role, &error));
+                    if let Some(why) = stopped {
+                        self.end_measurement(Err(why));
+                    }
                     words::failed(role, error)
                 }
             };
@@ -396,7 +525,16 @@ impl Desk {
 
 impl Player {
     fn new(role: Role, linger: Duration) -> Self {
-        Self { role, chain: SpeakerChain::new(), writer: None, tone: false, wanted: false, linger, needed_until: None }
+        Self {
+            role,
+            chain: SpeakerChain::new(),
+            writer: None,
+            device: None,
+            tone: false,
+            wanted: false,
+            linger,
+            needed_until: None,
+        }
     }
 
     fn play(&mut self, now: Instant, tone: Option<Tone>) {

@@ -1,6 +1,8 @@
 //! The same things in the words of the sound devices and in those of the phone.
 
+use phone_audio::measure::facts;
 use phone_audio::sound::{Because, Choice, Class, DeviceInfo, Role, SoundError};
+use phone_core::measurement::{EchoFacts, EchoFound, InputFacts, Silence, StreamFacts};
 use phone_core::sound::{
     DeviceChoice, DeviceClass, OpenedBecause, SoundDevice, SoundEvent, SoundProblem, SoundRole, Tone,
 };
@@ -47,15 +49,18 @@ pub(super) fn choice(choice: DeviceChoice) -> Choice {
 }
 
 pub(super) fn device_of(info: DeviceInfo) -> SoundDevice {
-    let class = match info.class {
+    SoundDevice { class: class_of(info.class), id: info.id, name: info.name, input: info.input, default: info.default }
+}
+
+fn class_of(class: Class) -> DeviceClass {
+    match class {
         Class::Headset => DeviceClass::Headset,
         Class::BuiltIn => DeviceClass::BuiltIn,
         Class::Speaker => DeviceClass::Speaker,
         Class::BluetoothNarrowband => DeviceClass::BluetoothNarrowband,
         Class::Virtual => DeviceClass::Virtual,
         Class::Unknown => DeviceClass::Unknown,
-    };
-    SoundDevice { id: info.id, name: info.name, input: info.input, class, default: info.default }
+    }
 }
 
 fn because_of(because: Because) -> OpenedBecause {
@@ -67,7 +72,7 @@ fn because_of(because: Because) -> OpenedBecause {
     }
 }
 
-fn problem_of(error: SoundError) -> SoundProblem {
+pub(super) fn problem_of(error: SoundError) -> SoundProblem {
     match error {
         SoundError::NoServer => SoundProblem::NoSoundServer,
         SoundError::NoDevice => SoundProblem::NoDevice,
@@ -75,5 +80,54 @@ fn problem_of(error: SoundError) -> SoundProblem {
         SoundError::Busy(id) => SoundProblem::Busy(id),
         SoundError::NoPermission => SoundProblem::NoPermission,
         SoundError::Failed(why) => SoundProblem::Failed(why),
+    }
+}
+
+pub(super) fn input_facts(facts: facts::InputFacts) -> InputFacts {
+    let silence = match facts.silence {
+        facts::Silence::None => Silence::None,
+        facts::Silence::Quiet => Silence::Quiet,
+        facts::Silence::Hardware => Silence::Hardware,
+        facts::Silence::Digital => Silence::Digital,
+    };
+    InputFacts {
+        length: facts.length,
+        silence,
+        level_dbfs: facts.level_dbfs,
+        peak_dbfs: facts.peak_dbfs,
+        speech_dbfs: facts.speech_dbfs,
+        speech_share: facts.speech_share,
+        noise_dbfs: facts.noise_dbfs,
+        snr_db: facts.snr_db,
+        clipped_share: facts.clipped_share,
+        offset: facts.offset,
+        holes: facts.holes,
+        holes_length: facts.holes_length,
+        bandwidth_hz: facts.bandwidth_hz,
+    }
+}
+
+pub(super) fn echo_facts(facts: facts::EchoFacts) -> EchoFacts {
+    let facts::EchoFacts { played_dbfs, noise_dbfs, found, loss_at_least_db } = facts;
+    let found = found.map(|echo| EchoFound { loss_db: echo.loss_db, round_trip: echo.delay, tail: echo.tail });
+    EchoFacts { played_dbfs, noise_dbfs, found, loss_at_least_db }
+}
+
+pub(super) fn stream_facts(device: &DeviceInfo, rate_hz: u32, facts: facts::StreamFacts) -> StreamFacts {
+    let ms = |time: std::time::Duration| time.as_secs_f32() * 1e3;
+    StreamFacts {
+        device: device.id.clone(),
+        name: device.name.clone(),
+        class: class_of(device.class),
+        rate_hz,
+        length: facts.length,
+        callbacks: facts.callbacks,
+        callback_ms: ms(facts.callback),
+        longest_pause_ms: ms(facts.longest_pause),
+        drift_ppm: facts.drift_ppm,
+        drift_error_ppm: facts.drift_error_ppm,
+        lost: facts.lost,
+        overrun: facts.overrun,
+        underrun: facts.underrun,
     }
 }
