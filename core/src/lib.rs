@@ -12,6 +12,7 @@
 pub mod backoff;
 pub mod call;
 pub mod command;
+pub mod diagnose;
 pub mod entropy;
 pub mod event;
 pub mod hold;

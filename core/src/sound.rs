@@ -1,6 +1,6 @@
 //! Sound devices as the phone and its screens know them. The devices themselves live outside.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::measurement::{Measured, Measurement, MeasurementId, MeasurementPhase};
 
@@ -34,7 +34,7 @@ pub struct SoundDevice {
     pub default: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceClass {
     Headset,
@@ -128,7 +128,7 @@ pub enum OpenedBecause {
     CameBack,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case", tag = "kind", content = "detail")]
 pub enum SoundProblem {
     #[error("this computer has no sound service")]

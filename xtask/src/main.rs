@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask` alone lists them.
 
 mod bench;
+mod docs;
 mod install;
 mod run;
 mod test;
@@ -43,6 +44,8 @@ enum Chore {
     },
     /// Check the rules that no compiler knows
     Tidy,
+    /// Write the pages of the manual that are made from the program: docs/diagnosis.md
+    Docs,
     /// Write pictures of every panel, in both themes
     Screenshots {
         /// Where to
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Some(Chore::Ci) => test::ci(),
         Some(Chore::Bench { arguments }) => bench::bench(&arguments),
         Some(Chore::Tidy) => tidy::tidy(),
+        Some(Chore::Docs) => docs::docs(),
         Some(Chore::Screenshots { folder, only }) => run::screenshots(&folder, only.as_deref()),
     };
     result.unwrap_or_else(|error| {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{LegId, SessionId};
 use crate::redact::Private;
@@ -12,7 +12,7 @@ use crate::redact::Private;
 pub const RTP_CLOCK_HZ: u32 = 48_000;
 
 /// How a TURN server is reached (RFC 8656 §3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TurnTransport {
     Udp,

@@ -1,0 +1,281 @@
+//! The checks, in the order they run.
+
+use super::Group::{Computer, Network, Service, Sound};
+use super::{Check, Plan};
+
+const DAY: &str = "2026-11-25";
+const QUICK: u8 = Plan::Quick.bit() | Plan::Audio.bit() | Plan::Full.bit();
+const AUDIO: u8 = Plan::Audio.bit() | Plan::Full.bit();
+const ONLINE: u8 = Plan::Quick.bit() | Plan::Network.bit() | Plan::Full.bit();
+const NETWORK: u8 = Plan::Network.bit() | Plan::Full.bit();
+const ALWAYS: u8 = Plan::Quick.bit() | Plan::Audio.bit() | Plan::Network.bit() | Plan::Full.bit();
+const BENCH: &str = "features of pre-call tests: Teams, Twilio, Mumble";
+
+const fn audio(
+    id: &'static str,
+    name: &'static str,
+    measures: &'static str,
+    rules: &'static [&'static str],
+    plans: u8,
+) -> Check {
+    Check { id, name, group: Sound, measures, rules, plans, source: BENCH, verified: DAY }
+}
+
+const fn network(
+    id: &'static str,
+    name: &'static str,
+    measures: &'static str,
+    rules: &'static [&'static str],
+    plans: u8,
+    source: &'static str,
+) -> Check {
+    Check { id, name, group: Network, measures, rules, plans, source, verified: DAY }
+}
+
+pub const CHECKS: &[Check] = &[
+    audio("A1", "Microphone permission", "Asks the system whether Offhook may use the microphone.", &["DX-02a"], QUICK),
+    audio(
+        "A2",
+        "Microphone opens",
+        "Opens the microphone in use; reads its sample rate and channels.",
+        &["DX-02f"],
+        QUICK,
+    ),
+    audio(
+        "A3",
+        "Sound arrives",
+        "Tells digital silence, a mute switch and a quiet room apart.",
+        &["DX-02a", "DX-02b", "DX-02c", "DX-02d"],
+        QUICK,
+    ),
+    audio(
+        "A4",
+        "Microphone level",
+        "The level of your voice; without a voice, nothing is claimed.",
+        &["DX-A6", "DX-02c"],
+        QUICK,
+    ),
+    audio(
+        "A4b",
+        "Room noise",
+        "The level of the quietest moments, and how far your voice stands above them.",
+        &["DX-A3"],
+        QUICK,
+    ),
+    audio("A4c", "Peaks too loud", "The share of samples that touch the rail.", &["DX-A2"], QUICK),
+    audio(
+        "A14",
+        "Kind of devices",
+        "Whether microphone and speaker suit calls: a headset, or built-in ones that cause echo.",
+        &["DX-A7", "DX-02d"],
+        QUICK,
+    ),
+    audio(
+        "A10",
+        "Bluetooth profile",
+        "Whether a Bluetooth headset is in its narrow hands-free profile.",
+        &["DX-03d"],
+        QUICK,
+    ),
+    audio("A13", "Level left alone", "Whether the system’s input volume moves during the test.", &["DX-A4"], QUICK),
+    audio(
+        "A6",
+        "Speaker",
+        "Plays a short tone; reads whether the system plays it aloud.",
+        &["DX-02e", "DX-02f"],
+        QUICK,
+    ),
+    audio("A7", "Ringer", "Opens the ringer’s device and plays a soft ring.", &["DX-02e", "DX-02f"], QUICK),
+    audio(
+        "A5",
+        "Hear yourself",
+        "Records a sentence and plays it back; only in the sound check of the window.",
+        &["DX-A6"],
+        0,
+    ),
+    audio(
+        "A8",
+        "Echo",
+        "Plays chirps on the speaker and looks for them in the microphone: how loud, how late.",
+        &["DX-A1", "DX-A7"],
+        AUDIO,
+    ),
+    audio(
+        "A9",
+        "Sound path",
+        "The way from speaker to microphone and back, and samples lost in it.",
+        &["DX-03e", "DX-A1"],
+        AUDIO,
+    ),
+    audio(
+        "A11",
+        "Headset buttons",
+        "Whether a press of the headset’s buttons arrives; only in the sound check of the window.",
+        &["DX-02c"],
+        0,
+    ),
+    Check {
+        id: "A15",
+        name: "Processor and memory",
+        group: Computer,
+        measures: "Processor load, free memory, and audio deadlines that were missed.",
+        rules: &["DX-03e"],
+        plans: ALWAYS,
+        source: "Genesys Cloud minimum requirements",
+        verified: DAY,
+    },
+    Check {
+        id: "A12",
+        name: "Other phones",
+        group: Computer,
+        measures: "Other softphones that run on this computer.",
+        rules: &["DX-02f"],
+        plans: QUICK,
+        source: BENCH,
+        verified: DAY,
+    },
+    network("N22", "IPv6", "Whether IPv6 has an address and a route.", &["DX-N7"], NETWORK, "RFC 8305"),
+    network(
+        "N1",
+        "Name lookup",
+        "Looks the service’s names up: through the system, and at each name server by itself.",
+        &["DX-N6"],
+        ONLINE,
+        "RFC 1035; RFC 2782",
+    ),
+    network(
+        "N4",
+        "Proxy",
+        "Whether a proxy stands between Offhook and the service. Media never goes through it.",
+        &["DX-N7"],
+        NETWORK,
+        "RFC 9110 §9.3.6",
+    ),
+    network(
+        "N2",
+        "Service reachable",
+        "TCP, TLS and HTTP to the service, and the upgrade to a WebSocket.",
+        &["DX-N7"],
+        ONLINE,
+        "RFC 6455 §4",
+    ),
+    network(
+        "N3",
+        "Certificate",
+        "The chain of the service: name, expiry, issuer, and whether this computer trusts it.",
+        &["DX-N8"],
+        ONLINE,
+        "RFC 5280 §6",
+    ),
+    network("N19", "Clock", "This computer’s clock against the service’s.", &["DX-N5"], ONLINE, "RFC 9110 §6.6.1"),
+    network(
+        "N5",
+        "UDP to the media server",
+        "STUN over UDP: an answer, its round trip, and the address it saw.",
+        &["DX-N1", "DX-N9"],
+        ONLINE,
+        "RFC 8489 §6",
+    ),
+    network(
+        "N6",
+        "Router behaviour",
+        "How the router maps and filters UDP.",
+        &["DX-N1"],
+        NETWORK,
+        "RFC 5780 §4; RFC 4787 §4",
+    ),
+    network(
+        "N7u",
+        "Relay over UDP",
+        "An allocation on the TURN server over UDP.",
+        &["DX-N1", "DX-F3", "DX-N9", "DX-F1"],
+        ONLINE,
+        "RFC 8656 §7",
+    ),
+    network(
+        "N7t",
+        "Relay over TCP",
+        "An allocation on the TURN server over TCP.",
+        &["DX-F3", "DX-N9", "DX-F1"],
+        ONLINE,
+        "RFC 8656 §7",
+    ),
+    network(
+        "N7s",
+        "Relay over TLS",
+        "An allocation on the TURN server over TLS.",
+        &["DX-F3", "DX-N9", "DX-F1"],
+        ONLINE,
+        "RFC 8656 §7",
+    ),
+    network(
+        "N9",
+        "Nearest region",
+        "Round trips to all media regions that are known, against the one in use.",
+        &["DX-07a", "DX-07b"],
+        NETWORK,
+        "Genesys Cloud site media regions",
+    ),
+    network(
+        "N10",
+        "Test media",
+        "Sends the packets of a call through the relay and back: loss, jitter, round trip, reordering, duplicates.",
+        &["DX-03b", "DX-03c", "DX-07c"],
+        ONLINE,
+        "RFC 3550 §6.4.1; ITU-T G.107",
+    ),
+    network(
+        "N15",
+        "Priority mark",
+        "The DSCP that the media socket really carries.",
+        &["DX-03a"],
+        ONLINE,
+        "RFC 2474; RFC 8837",
+    ),
+    network(
+        "N12",
+        "Router memory",
+        "Whether a quiet UDP connection still works after 30 s.",
+        &["DX-N3"],
+        Plan::Full.bit(),
+        "RFC 4787 REQ-5",
+    ),
+    network(
+        "N18",
+        "VPN",
+        "Whether the way to the media server leaves by a tunnel.",
+        &["DX-N2"],
+        ONLINE,
+        "RFC 1122 §3.3.1",
+    ),
+    Check {
+        id: "S1",
+        name: "Signed in",
+        group: Service,
+        measures: "Whether the service let this phone in.",
+        rules: &["DX-N10"],
+        plans: ONLINE,
+        source: "Genesys Cloud WebRTC troubleshooting table",
+        verified: DAY,
+    },
+    Check {
+        id: "S2",
+        name: "Phone selected",
+        group: Service,
+        measures: "Whether a usable phone is selected.",
+        rules: &["DX-N11"],
+        plans: ONLINE,
+        source: "Genesys Cloud WebRTC troubleshooting table",
+        verified: DAY,
+    },
+    Check {
+        id: "S3",
+        name: "Relay policy",
+        group: Service,
+        measures: "Whether relays, pool and fence agree with what the site demands.",
+        rules: &["DX-07a", "DX-07c", "DX-F1", "DX-F2", "DX-F3"],
+        plans: NETWORK,
+        source: "Genesys Cloud “Force TURN” article",
+        verified: DAY,
+    },
+];
