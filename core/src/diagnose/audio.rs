@@ -107,7 +107,7 @@ fn arrives(check: &str, facts: &MicrophoneFacts, rivals: &[RivalFacts], limits: 
 
 fn level(check: &str, facts: &MicrophoneFacts, limits: &Limits) -> Line {
     let (low, high) = limits.level_dbfs;
-    let limit = format!("{:.0} to {:.0}", low, high).replace('-', "−");
+    let limit = format!("{low:.0} to {high:.0}").replace('-', "−");
     let value = facts.level_dbfs.map(db).unwrap_or_default();
     match (heard(facts, limits), facts.level_dbfs) {
         (Heard::Voice, Some(level)) if level < low => {
