@@ -30,7 +30,7 @@ use crate::line::Request;
 use crate::media::{MediaStats, MediaUp};
 use crate::quality::mos;
 use crate::redact::Private;
-use crate::snapshot::{CallState, PendingRequest};
+use crate::snapshot::{CallState, ConsultView, PendingRequest};
 
 /// Time for the service to confirm or refuse a request.
 const CONFIRM_LIMIT: Duration = Duration::from_secs(15);
@@ -86,6 +86,8 @@ pub struct Call {
     pub media: Option<MediaUp>,
     pub media_up_at: Option<Instant>,
     pub digits: String,
+    /// A transfer that is being talked over.
+    pub consult: Option<ConsultView>,
     pub measures: Measures,
     state: CallState,
     pending: Option<(PendingRequest, Instant)>,
@@ -118,6 +120,7 @@ impl Call {
             media: None,
             media_up_at: None,
             digits: String::new(),
+            consult: None,
             measures: Measures::default(),
             state,
             pending: by_rule.then(|| (PendingRequest::Answer, now + CONFIRM_LIMIT)),

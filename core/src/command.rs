@@ -1,5 +1,7 @@
 //! What a user, a headset button or the command line can ask of the phone.
 
+use std::time::Duration;
+
 use crate::ids::CallId;
 use crate::measurement::{Measurement, MeasurementId};
 use crate::redact::Private;
@@ -8,8 +10,10 @@ use crate::sound::{DeviceChoice, SoundRole};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     SignIn(SignIn),
-    /// Ends calls and sessions, then the sign-in.
+    /// Ends calls and sessions, then the sign-in; the service forgets the token, and so do we.
     SignOut,
+    /// Show the sign-in page once more, while it is waited for.
+    OpenSignInPage,
     /// A number, a SIP or tel address, the name of a user, or a service of the practice exchange (`echo`, `music`).
     Dial {
         to: Private<String>,
@@ -31,10 +35,40 @@ pub enum Command {
         call: CallId,
         digits: String,
     },
+    /// Hand the call on at once, without asking. The target is a number, an address or a user's id.
+    Transfer {
+        call: CallId,
+        to: Private<String>,
+    },
+    /// Ask the target first, while the other side waits.
+    Consult {
+        call: CallId,
+        to: Private<String>,
+    },
+    /// During a consultation: who hears the user.
+    Speak {
+        call: CallId,
+        with: SpeakWith,
+    },
+    /// During a consultation: hand the call over and leave it.
+    CompleteTransfer(CallId),
+    /// During a consultation: let go of the target and be back with the other side.
+    CancelTransfer(CallId),
+    /// Classify a call that has ended. `code` is one of the ids offered.
+    WrapUp {
+        call: CallId,
+        code: String,
+        notes: Private<String>,
+    },
     /// Use this phone (station) from now on.
     SelectPhone {
         id: String,
     },
+    /// Use no phone any more.
+    ReleasePhone,
+    /// Take over settings that changed on the service: signs in anew without touching the sound set-up; in a call,
+    /// once it has ended.
+    ApplySettings,
     /// End the warm media session between calls.
     StopPersistentConnection,
     ChooseDevice {
@@ -58,12 +92,71 @@ pub enum Command {
     Quit,
 }
 
+/// Who hears the user while a transfer is talked over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpeakWith {
+    /// The target of the transfer.
+    Target,
+    /// The party that waits.
+    Waiting,
+    /// Everybody hears everybody.
+    All,
+}
+
 /// How to get in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SignIn {
     /// The practice exchange at this origin (`http://127.0.0.1:8443`), as this made-up user: OAuth code and PKCE
     /// as with the real service, except that the exchange grants it without asking anybody.
     Practice { origin: String, user: String },
+    /// A live service: the user signs in with the browser of the system (RFC 8252).
+    Service(Box<ServiceSignIn>),
     /// A token that is already there, for automation.
     Token { environment: String, token: Private<String> },
+}
+
+/// Sign-in with the browser.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceSignIn {
+    pub service: Service,
+    /// From an earlier sign-in; the browser is asked only when it does not do.
+    pub kept: Option<KeptToken>,
+    /// Ask for the password even where the browser remembers somebody.
+    pub somebody_else: bool,
+}
+
+/// Where to sign in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Service {
+    /// For instance `mypurecloud.de`, or an origin with everything on it (`http://127.0.0.1:8443`).
+    pub environment: String,
+    /// The OAuth client that the organisation registered for Offhook.
+    pub client_id: String,
+    pub hosts: HostOverrides,
+    /// Ports of 127.0.0.1 that the browser may be sent back to, as registered with the client; the first free one is
+    /// used. Empty: any port.
+    pub redirect_ports: Vec<u16>,
+    /// Goes straight to the sign-in page of this organisation, with `provider`.
+    pub organisation: Option<String>,
+    /// The identity provider of that organisation.
+    pub provider: Option<String>,
+}
+
+/// Hosts that do not follow from the environment; origins such as `https://login.example.com`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostOverrides {
+    pub login: Option<String>,
+    pub api: Option<String>,
+    /// `wss://` or `ws://`.
+    pub streaming: Option<String>,
+}
+
+/// What the service gave for a sign-in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptToken {
+    pub token: Private<String>,
+    /// Gets the next token without the browser, where the service gives one.
+    pub refresh: Option<Private<String>>,
+    /// How long the token is good from now on, where it is known.
+    pub life: Option<Duration>,
 }

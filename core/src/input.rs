@@ -4,6 +4,7 @@ use crate::command::Command;
 use crate::event::AudioStats;
 use crate::ids::{LinkId, RequestId, SessionId};
 use crate::media::MediaEvent;
+use crate::redact::Private;
 use crate::sound::SoundEvent;
 
 /// One thing that happened. Time comes beside it: [`Phone::handle`](crate::Phone::handle).
@@ -35,6 +36,8 @@ pub enum Input {
         stats: AudioStats,
     },
     Sound(SoundEvent),
+    /// News of the browser that the user signs in with.
+    Browser(BrowserEvent),
     /// Addresses of this computer changed, or it woke from sleep.
     NetworkChanged,
     /// A deadline has passed.
@@ -86,4 +89,33 @@ pub enum HttpError {
     Silent { host: String, seconds: u64 },
     #[error("the answer of {host} is larger than 4 MiB")]
     TooLarge { host: String },
+}
+
+/// What comes of a [`BrowserCommand`](crate::output::BrowserCommand).
+#[derive(Clone, Debug, PartialEq)]
+pub enum BrowserEvent {
+    /// The browser may be sent back to this address, for instance `http://127.0.0.1:21451/callback`.
+    Listening {
+        wait: RequestId,
+        uri: String,
+    },
+    /// It came back, with this query and the state that was asked for.
+    Came {
+        wait: RequestId,
+        query: Private<String>,
+    },
+    Failed {
+        wait: RequestId,
+        why: BrowserError,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BrowserError {
+    #[error("every port that the browser could be sent back to is in use")]
+    NoPort,
+    #[error("no browser could be opened")]
+    NoBrowser,
+    #[error("the sign-in page was not finished in time")]
+    TimedOut,
 }

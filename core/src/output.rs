@@ -1,5 +1,6 @@
 //! Everything the phone asks the outside to do.
 
+use crate::command::{KeptToken, Service};
 use crate::event::Event;
 use crate::ids::{LinkId, RequestId, SessionId};
 use crate::media::SessionConfig;
@@ -9,13 +10,64 @@ use crate::sound::SoundCommand;
 /// One thing to do. Outputs are values; no callback anywhere.
 #[derive(Clone, Debug)]
 pub enum Output {
-    OpenLink { link: LinkId, url: String, subprotocol: &'static str },
-    CloseLink { link: LinkId },
-    SendText { link: LinkId, text: Private<String> },
+    OpenLink {
+        link: LinkId,
+        url: String,
+        subprotocol: &'static str,
+    },
+    CloseLink {
+        link: LinkId,
+    },
+    SendText {
+        link: LinkId,
+        text: Private<String>,
+    },
     Http(HttpRequest),
     Media(MediaCommand),
     Sound(SoundCommand),
+    Browser(BrowserCommand),
+    Secret(SecretCommand),
+    /// Media sessions that the service believes in, to be handed back after a crash
+    /// ([`PhoneConfig::left_sessions`](crate::PhoneConfig)); empty: none.
+    KeepSessions(Private<String>),
     Event(Event),
+}
+
+/// Sign-in with the browser of the system. Answers are [`BrowserEvent`](crate::input::BrowserEvent)s.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BrowserCommand {
+    /// Listen on 127.0.0.1 for the browser to come back with this state (RFC 8252 §7.3), on the first free one of
+    /// these ports, or any.
+    Listen {
+        wait: RequestId,
+        ports: Vec<u16>,
+        state: Private<String>,
+    },
+    Open {
+        wait: RequestId,
+        url: Private<String>,
+    },
+    /// Listen no more.
+    Stop {
+        wait: RequestId,
+    },
+}
+
+/// For the key store of the system.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SecretCommand {
+    Keep { account: Box<KeptAccount>, token: KeptToken },
+    Forget { key: String },
+}
+
+/// An account that was signed in to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptAccount {
+    /// Stable and different for each user of each service.
+    pub key: String,
+    pub service: Service,
+    pub user: Private<String>,
+    pub organisation: Private<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

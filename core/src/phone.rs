@@ -18,11 +18,15 @@ use crate::hold::{self, Hold};
 use crate::ids::{CallId, LineId, SessionId};
 use crate::input::Input;
 use crate::journal::Journal;
-use crate::line::genesys::GenesysLine;
+use crate::line::genesys::{GenesysLine, LineOptions};
 use crate::line::{Line, LineCommand, LineInput, LineOutput, LineSettings, SessionEnd};
 use crate::media::{MediaStats, MediaUp, RelayPolicy, SessionConfig};
 use crate::output::{MediaCommand, Output};
-use crate::snapshot::{AccountView, PendingRequest, PhoneView, RecentCall, Snapshot, SoundView, Standing};
+use crate::redact::Private;
+use crate::snapshot::{
+    AccountView, PendingRequest, PhoneMissing, PhoneView, RecentCall, SettingChange, Snapshot, SoundView, Standing,
+    WrapUpView,
+};
 use crate::sound::{SoundCommand, SoundRole, Tone};
 use crate::timers::{Timers, earliest};
 
@@ -51,11 +55,23 @@ pub struct PhoneConfig {
     pub idle_limit: Duration,
     /// Seed of back-off jitter and of names that need no secrecy.
     pub seed: u64,
+    /// Let the service do the keep-alive of the signalling link, where it wants to.
+    pub server_pings: bool,
+    /// What the last [`Output::KeepSessions`] held, when the program ended without saying good-bye.
+    pub left_sessions: Option<Private<String>>,
 }
 
 impl Default for PhoneConfig {
     fn default() -> Self {
-        Self { relay: RelayPolicy::All, dscp: None, auto_answer: false, idle_limit: Duration::from_mins(11), seed: 1 }
+        Self {
+            relay: RelayPolicy::All,
+            dscp: None,
+            auto_answer: false,
+            idle_limit: Duration::from_mins(11),
+            seed: 1,
+            server_pings: false,
+            left_sessions: None,
+        }
     }
 }
 
@@ -103,6 +119,13 @@ pub struct Phone {
     registered: bool,
     account: Option<AccountView>,
     phones: Vec<PhoneView>,
+    phone_missing: Option<PhoneMissing>,
+    /// What this session does not use yet.
+    settings_changed: Vec<SettingChange>,
+    /// The user asked for it while a call was on.
+    apply_settings: bool,
+    sign_in_page: Option<Private<String>>,
+    wrap_ups: Vec<WrapUpView>,
     settings: LineSettings,
     prepared: Option<SessionConfig>,
 
@@ -152,6 +175,11 @@ impl Phone {
             registered: false,
             account: None,
             phones: Vec::new(),
+            phone_missing: None,
+            settings_changed: Vec::new(),
+            apply_settings: false,
+            sign_in_page: None,
+            wrap_ups: Vec::new(),
             settings: LineSettings::default(),
             prepared: None,
             calls: Vec::new(),
@@ -183,6 +211,7 @@ impl Phone {
             Input::LinkReceived { link, text } => self.tell_lines(now, &LineInput::LinkReceived { link, text }),
             Input::LinkClosed { link, why } => self.tell_lines(now, &LineInput::LinkClosed { link, why }),
             Input::HttpDone { request, result } => self.tell_lines(now, &LineInput::HttpDone { request, result }),
+            Input::Browser(event) => self.tell_lines(now, &LineInput::Browser(event)),
             Input::Media(event) => self.media_event(now, event),
             Input::AudioStats { session, stats } => self.audio_stats(session, stats),
             Input::Sound(event) => self.sound_event(event),
@@ -289,7 +318,15 @@ impl Phone {
     fn command(&mut self, now: Instant, command: Command) {
         match command {
             Command::SignIn(sign_in) => self.sign_in(now, sign_in),
-            Command::SignOut | Command::Quit => self.sign_out(now),
+            Command::SignOut => self.sign_out(now, true),
+            Command::Quit => self.sign_out(now, false),
+            Command::OpenSignInPage => self.tell_line(now, LineCommand::OpenSignInPage),
+            Command::Transfer { call, to } => self.hand_on(now, call, to, false),
+            Command::Consult { call, to } => self.hand_on(now, call, to, true),
+            Command::Speak { call, with } => self.tell_line(now, LineCommand::Speak { call, with }),
+            Command::CompleteTransfer(call) => self.tell_line(now, LineCommand::CompleteTransfer { call }),
+            Command::CancelTransfer(call) => self.tell_line(now, LineCommand::CancelTransfer { call }),
+            Command::WrapUp { call, code, notes } => self.wrap_up(now, call, code, notes),
             Command::Dial { to } if to.reveal().trim().is_empty() => self.problem(notice::nothing_to_dial()),
             Command::Dial { to } => match self.refusal(|can| can.dial) {
                 None => self.tell_line(now, LineCommand::Dial { to }),
@@ -312,6 +349,11 @@ impl Phone {
                 None => self.tell_line(now, LineCommand::SelectPhone { id }),
                 Some(why) => self.problem(notice::not_possible("change the phone", why)),
             },
+            Command::ReleasePhone => match self.phone_change_refused() {
+                None => self.tell_line(now, LineCommand::ReleasePhone),
+                Some(why) => self.problem(notice::not_possible("release the phone", why)),
+            },
+            Command::ApplySettings => self.apply_settings = self.line.is_some(),
             Command::StopPersistentConnection => self.hold.handle(now, hold::Input::Stop),
             Command::ChooseDevice { role, choice } => {
                 self.role_view(role).choice = choice.clone();
@@ -328,8 +370,27 @@ impl Phone {
         }
     }
 
+    fn hand_on(&mut self, now: Instant, call: CallId, to: Private<String>, ask: bool) {
+        let refused = match self.call_index(call).and_then(|index| self.calls.get(index)) {
+            Some(call) => self.transfer_refused(call),
+            None => return,
+        };
+        match refused {
+            None if to.reveal().trim().is_empty() => self.problem(notice::nothing_to_dial()),
+            None if ask => self.tell_line(now, LineCommand::Consult { call, to }),
+            None => self.tell_line(now, LineCommand::Transfer { call, to }),
+            Some(why) => self.problem(notice::not_possible("transfer the call", why)),
+        }
+    }
+
+    fn wrap_up(&mut self, now: Instant, call: CallId, code: String, notes: Private<String>) {
+        let Some(due) = self.wrap_ups.iter_mut().find(|due| due.call == call && !due.sent) else { return };
+        due.sent = true;
+        self.tell_line(now, LineCommand::WrapUp { call, code, notes });
+    }
+
     fn sign_in(&mut self, now: Instant, sign_in: SignIn) {
-        self.sign_out(now);
+        self.sign_out(now, false);
         let Some(entropy) = self.entropy.as_mut().map(Entropy::fork) else {
             let notice = notice::no_secret();
             self.standing = Standing::Problem { notice: notice.clone(), retry_at: None };
@@ -337,13 +398,16 @@ impl Phone {
         };
         self.lines_so_far += 1;
         self.practice = matches!(sign_in, SignIn::Practice { .. });
-        self.line = Some(Box::new(GenesysLine::new(LineId(self.lines_so_far), sign_in, entropy, self.config.seed)));
+        let options =
+            LineOptions { server_pings: self.config.server_pings, left_sessions: self.config.left_sessions.take() };
+        let id = LineId(self.lines_so_far);
+        self.line = Some(Box::new(GenesysLine::new(id, sign_in, entropy, self.config.seed, options)));
         self.tell_line(now, LineCommand::Connect);
     }
 
-    fn sign_out(&mut self, now: Instant) {
+    fn sign_out(&mut self, now: Instant, forget: bool) {
         let Some(mut line) = self.line.take() else { return };
-        line.command(now, LineCommand::SignOut);
+        line.command(now, LineCommand::SignOut { forget });
         if self.leaving.len() == MAX_LEAVING {
             self.leaving.remove(0);
         }
@@ -360,6 +424,11 @@ impl Phone {
         self.timers.cancel_all();
         self.account = None;
         self.phones.clear();
+        self.phone_missing = None;
+        self.settings_changed.clear();
+        self.apply_settings = false;
+        self.sign_in_page = None;
+        self.wrap_ups.clear();
         self.settings = LineSettings::default();
         self.prepared = None;
         self.standing = Standing::SignedOut;
@@ -518,6 +587,11 @@ impl Phone {
     fn settle(&mut self, now: Instant) {
         // Each round is caused by an output of the round before; machines come to rest after a few.
         loop {
+            if self.apply_settings && self.calls.is_empty() {
+                // Only now: a call would lose its session.
+                self.apply_settings = false;
+                self.tell_line(now, LineCommand::Renew);
+            }
             let moved = self.drain_lines(now);
             self.settle_hold(now);
             let commanded = self.drain_hold(now);
@@ -695,6 +769,9 @@ impl Phone {
             LineOutput::CloseLink { link } => Output::CloseLink { link },
             LineOutput::SendText { link, text } => Output::SendText { link, text },
             LineOutput::Http(request) => Output::Http(request),
+            LineOutput::Browser(command) => Output::Browser(command),
+            LineOutput::Secret(command) => Output::Secret(command),
+            LineOutput::KeepSessions(text) => Output::KeepSessions(text),
             LineOutput::Event(_) => return,
         });
     }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use crate::command::SpeakWith;
 use crate::event::{CallDirection, EndReason, Notice, Quality};
 use crate::ids::CallId;
 use crate::media::MediaUp;
@@ -16,6 +17,14 @@ pub struct Snapshot {
     pub standing: Standing,
     pub account: Option<AccountView>,
     pub phones: Vec<PhoneView>,
+    /// Why no phone can be used; `None` when one is, or when that is not known.
+    pub phone_missing: Option<PhoneMissing>,
+    /// Settings that changed on the service and that this session does not use yet.
+    pub settings_changed: Option<SettingsChanged>,
+    /// Calls that wait to be classified, oldest first.
+    pub wrap_ups: Vec<WrapUpView>,
+    /// The sign-in page that is waited for.
+    pub sign_in_page: Option<Private<String>>,
     /// Why the phone cannot be changed now; `None` when it can.
     pub phone_change_refused: Option<&'static str>,
     pub persistent: PersistentView,
@@ -56,6 +65,8 @@ pub enum Standing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignInStep {
     Contacting,
+    /// The user signs in with the browser.
+    Browser,
     Authorising,
     Identity,
     Connecting,
@@ -112,6 +123,10 @@ pub struct CallView {
     pub pending: Option<PendingRequest>,
     /// Why hold is greyed out; `None` when it is allowed.
     pub hold_refused: Option<&'static str>,
+    /// Why transfer is greyed out; `None` when it is allowed.
+    pub transfer_refused: Option<&'static str>,
+    /// A transfer that is being talked over.
+    pub consult: Option<ConsultView>,
     pub started: Instant,
     pub connected: Option<Instant>,
     pub quality: Option<Quality>,
@@ -151,6 +166,67 @@ pub enum PendingRequest {
     HangUp,
     Hold,
     Resume,
+}
+
+/// A transfer that is being talked over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConsultView {
+    /// Name or number of the target.
+    pub target: Private<String>,
+    /// The target took the call.
+    pub answered: bool,
+    pub with: SpeakWith,
+}
+
+/// Why a user has no phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PhoneMissing {
+    /// There is no phone object for this user.
+    NotCreated,
+    /// The phone of last time belongs to somebody else now.
+    OtherUser {
+        name: String,
+    },
+    Disabled {
+        name: String,
+    },
+    /// Its base settings are gone.
+    NoBaseSettings {
+        name: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsChanged {
+    pub changes: Vec<SettingChange>,
+    /// Asked for, and waits for the end of the call.
+    pub after_call: bool,
+}
+
+/// One setting of the service that this session does not use yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SettingChange {
+    pub name: &'static str,
+    /// What this session uses.
+    pub used: String,
+    /// What the service says now.
+    pub new: String,
+}
+
+/// A call that waits to be classified.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WrapUpView {
+    pub call: CallId,
+    pub peer_name: Private<String>,
+    pub queue: Option<String>,
+    /// No next call comes before it is done.
+    pub required: bool,
+    /// When the service does it by itself.
+    pub until: Option<Instant>,
+    /// Id and name of each code; empty while they are fetched.
+    pub codes: Vec<(String, String)>,
+    /// Sent, and not confirmed yet.
+    pub sent: bool,
 }
 
 #[derive(Clone, Debug, Default)]

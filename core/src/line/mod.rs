@@ -5,21 +5,28 @@ pub mod genesys;
 
 use std::time::{Duration, Instant};
 
+use crate::command::SpeakWith;
 use crate::event::{CallDirection, EndReason, EndedBy, Notice};
 use crate::ids::{CallId, LinkId, RequestId, SessionId};
-use crate::input::{HttpError, HttpResponse, LinkClosed};
+use crate::input::{BrowserEvent, HttpError, HttpResponse, LinkClosed};
 use crate::media::IceServer;
-use crate::output::HttpRequest;
+use crate::output::{BrowserCommand, HttpRequest, SecretCommand};
 use crate::redact::Private;
-use crate::snapshot::{PhoneView, SignInStep};
+use crate::snapshot::{ConsultView, PhoneMissing, PhoneView, SettingChange, SignInStep};
 
 /// Asked of a line. Requests, not facts: the truth comes back as [`LineEvent`]s.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LineCommand {
     /// Sign in, or try again now.
     Connect,
-    /// End sessions and the sign-in; [`LineEvent::SignedOut`] follows.
-    SignOut,
+    /// End sessions and the sign-in; [`LineEvent::SignedOut`] follows. `forget`: the service shall forget the token
+    /// too; without, it is good for the next start of the program.
+    SignOut {
+        forget: bool,
+    },
+    OpenSignInPage,
+    /// Sign in anew and take over what changed; calls have ended.
+    Renew,
     /// Addresses of this computer changed: what looks connected may be dead.
     NetworkChanged,
     /// Answered by [`CallNews::Started`] at once.
@@ -49,9 +56,33 @@ pub enum LineCommand {
         call: CallId,
         digits: String,
     },
+    Transfer {
+        call: CallId,
+        to: Private<String>,
+    },
+    Consult {
+        call: CallId,
+        to: Private<String>,
+    },
+    Speak {
+        call: CallId,
+        with: SpeakWith,
+    },
+    CompleteTransfer {
+        call: CallId,
+    },
+    CancelTransfer {
+        call: CallId,
+    },
+    WrapUp {
+        call: CallId,
+        code: String,
+        notes: Private<String>,
+    },
     SelectPhone {
         id: String,
     },
+    ReleasePhone,
     /// The local description that answers an offer.
     Answered {
         session: SessionId,
@@ -94,15 +125,29 @@ pub enum LineInput {
     LinkReceived { link: LinkId, text: String },
     LinkClosed { link: LinkId, why: LinkClosed },
     HttpDone { request: RequestId, result: Result<HttpResponse, HttpError> },
+    Browser(BrowserEvent),
 }
 
 /// What a line wants done, or has to tell.
 #[derive(Clone, Debug)]
 pub enum LineOutput {
-    OpenLink { link: LinkId, url: String, subprotocol: &'static str },
-    CloseLink { link: LinkId },
-    SendText { link: LinkId, text: Private<String> },
+    OpenLink {
+        link: LinkId,
+        url: String,
+        subprotocol: &'static str,
+    },
+    CloseLink {
+        link: LinkId,
+    },
+    SendText {
+        link: LinkId,
+        text: Private<String>,
+    },
     Http(HttpRequest),
+    Browser(BrowserCommand),
+    Secret(SecretCommand),
+    /// See [`Output::KeepSessions`](crate::Output::KeepSessions).
+    KeepSessions(Private<String>),
     Event(LineEvent),
 }
 
@@ -114,6 +159,15 @@ pub enum LineEvent {
         organisation: Private<String>,
     },
     Phones(Vec<PhoneView>),
+    PhoneMissing(Option<PhoneMissing>),
+    /// What this session does not use yet; empty: it uses everything.
+    SettingsChanged(Vec<SettingChange>),
+    /// The page the browser was sent to, while it is waited for.
+    SignInPage(Option<Private<String>>),
+    WrapUp {
+        call: CallId,
+        news: WrapUpNews,
+    },
     Settings(LineSettings),
     Call {
         call: CallId,
@@ -201,6 +255,8 @@ pub enum CallNews {
     Connected,
     Held(bool),
     Muted(bool),
+    /// A transfer is being talked over, or is not any more.
+    Consult(Option<ConsultView>),
     DigitsSent {
         digits: String,
     },
@@ -220,6 +276,21 @@ pub enum CallNews {
     },
 }
 
+/// News of a call that has ended and waits to be classified.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WrapUpNews {
+    Due {
+        required: bool,
+        /// The service does it by itself after this time.
+        within: Option<Duration>,
+    },
+    /// Id and name of each code.
+    Codes(Vec<(String, String)>),
+    /// What was sent was not taken.
+    Refused,
+    Done,
+}
+
 /// Which request a refusal is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -228,6 +299,7 @@ pub enum Request {
     HangUp,
     Hold,
     Mute,
+    Transfer,
 }
 
 /// Whether a line can do something, with the reason when it cannot.
@@ -253,6 +325,7 @@ pub struct Capabilities {
     pub call_me: Can,
     pub hold: Can,
     pub digits: Can,
+    pub transfer: Can,
     pub choose_phone: Can,
     pub held_session: Can,
     pub ice_restart: Can,

@@ -7,10 +7,12 @@ use crate::call::{self, Call};
 use crate::event::{AudioStats, CallDirection, Event};
 use crate::hold;
 use crate::ids::{CallId, SessionId};
-use crate::line::{CallNews, Can, Capabilities, LineCommand, LineEvent, LineInput, LineSettings, LineStanding};
+use crate::line::{
+    CallNews, Can, Capabilities, LineCommand, LineEvent, LineInput, LineSettings, LineStanding, WrapUpNews,
+};
 use crate::media::MediaStats;
 use crate::output::MediaCommand;
-use crate::snapshot::{AccountView, CallState, Standing};
+use crate::snapshot::{AccountView, CallState, Standing, WrapUpView};
 
 impl Phone {
     pub(super) fn tell_lines(&mut self, now: Instant, input: &LineInput) {
@@ -41,6 +43,10 @@ impl Phone {
                 self.account = Some(AccountView { user, organisation, practice: self.practice });
             }
             LineEvent::Phones(phones) => self.phones = phones,
+            LineEvent::PhoneMissing(missing) => self.phone_missing = missing,
+            LineEvent::SettingsChanged(changes) => self.settings_changed = changes,
+            LineEvent::SignInPage(page) => self.sign_in_page = page,
+            LineEvent::WrapUp { call, news } => self.wrap_up_news(now, call, news),
             LineEvent::Settings(settings) => self.line_settings(now, settings),
             LineEvent::Call { call, news } => self.call_news(now, call, news),
             LineEvent::SessionOffered { session, call, offer, replaces } => {
@@ -124,6 +130,11 @@ impl Phone {
             CallNews::Connected => self.call_connected(now, call),
             CallNews::Held(held) => self.tell_call(now, call, call::Input::Held(held)),
             CallNews::Muted(muted) => self.muted_by_news(now, muted),
+            CallNews::Consult(consult) => {
+                if let Some(call) = self.call_mut(call) {
+                    call.consult = consult;
+                }
+            }
             CallNews::DigitsSent { digits } => {
                 for digit in digits.chars() {
                     self.digit_sent(call, digit);
@@ -140,6 +151,31 @@ impl Phone {
                 self.problem(notice);
             }
             CallNews::Ended { by, reason, code } => self.finish(now, call, by, reason, code),
+        }
+    }
+
+    fn wrap_up_news(&mut self, now: Instant, call: CallId, news: WrapUpNews) {
+        let due = self.wrap_ups.iter().position(|due| due.call == call);
+        match (news, due) {
+            (WrapUpNews::Due { required, within }, None) => {
+                let known = self.call_mut(call).map(|call| (call.peer_name.clone(), call.queue.clone()));
+                let (peer_name, queue) = known.unwrap_or_default();
+                let until = within.map(|within| now + within);
+                let (codes, sent) = (Vec::new(), false);
+                self.wrap_ups.push(WrapUpView { call, peer_name, queue, required, until, codes, sent });
+            }
+            (WrapUpNews::Codes(codes), Some(index)) => {
+                if let Some(due) = self.wrap_ups.get_mut(index) {
+                    due.codes = codes;
+                }
+            }
+            (WrapUpNews::Refused, Some(index)) => {
+                if let Some(due) = self.wrap_ups.get_mut(index) {
+                    due.sent = false;
+                }
+            }
+            (WrapUpNews::Done, Some(index)) => drop(self.wrap_ups.remove(index)),
+            _ => {}
         }
     }
 

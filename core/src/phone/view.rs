@@ -8,7 +8,7 @@ use crate::event::{AudioFigures, CallReport, EndReason, EndedBy, MosFigures, Net
 use crate::hold;
 use crate::media::RelayPolicy;
 use crate::quality::mos;
-use crate::snapshot::{CallState, CallView, PersistentView, Snapshot};
+use crate::snapshot::{CallState, CallView, PersistentView, SettingsChanged, Snapshot};
 
 impl Phone {
     pub(super) fn phone_change_refused(&self) -> Option<&'static str> {
@@ -23,6 +23,11 @@ impl Phone {
             standing: self.standing.clone(),
             account: self.account.clone(),
             phones: self.phones.clone(),
+            phone_missing: self.phone_missing.clone(),
+            settings_changed: (!self.settings_changed.is_empty())
+                .then(|| SettingsChanged { changes: self.settings_changed.clone(), after_call: self.apply_settings }),
+            wrap_ups: self.wrap_ups.clone(),
+            sign_in_page: self.sign_in_page.clone(),
             phone_change_refused: self.phone_change_refused(),
             persistent: self.persistent_view(),
             calls: self.calls.iter().map(|call| self.call_view(call)).collect(),
@@ -46,6 +51,15 @@ impl Phone {
         }
     }
 
+    pub(super) fn transfer_refused(&self, call: &Call) -> Option<&'static str> {
+        match call.state() {
+            CallState::Connected | CallState::Held { .. } | CallState::Recovering { .. } => {
+                self.refusal(|can| can.transfer)
+            }
+            _ => Some("the call is not connected yet"),
+        }
+    }
+
     fn call_view(&self, call: &Call) -> CallView {
         let hold_refused = match call.state() {
             CallState::Connected | CallState::Held { .. } => self.refusal(|can| can.hold),
@@ -63,6 +77,8 @@ impl Phone {
             muted: self.muted,
             pending: call.pending(),
             hold_refused,
+            transfer_refused: self.transfer_refused(call),
+            consult: call.consult.clone(),
             started: call.started,
             connected: call.connected,
             quality: call.measures.quality().cloned(),

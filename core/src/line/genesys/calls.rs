@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::rest::{self, Purpose, Reply};
+use super::transfer::Consult;
 use super::{GenesysLine, Timer, notice, wire};
 use crate::event::{CallDirection, EndReason, EndedBy};
 use crate::ids::{CallId, SessionId};
@@ -49,8 +50,13 @@ pub struct LineCall {
     pub call: CallId,
     /// `None` while a dialled number has no answer yet.
     pub conversation: Option<String>,
-    participant: Option<String>,
-    communication: Option<String>,
+    pub participant: Option<String>,
+    pub communication: Option<String>,
+    /// The participant the user talks to.
+    pub customer: Option<String>,
+    pub consult: Option<Consult>,
+    /// Our leaving hands the call to the target of a transfer.
+    pub handed_over: bool,
     purpose: String,
     state: String,
     held: bool,
@@ -69,7 +75,7 @@ impl GenesysLine {
         self.calls.iter().find(|known| known.call == call)
     }
 
-    fn call_mut(&mut self, call: CallId) -> Option<&mut LineCall> {
+    pub(super) fn call_mut(&mut self, call: CallId) -> Option<&mut LineCall> {
         self.calls.iter_mut().find(|known| known.call == call)
     }
 
@@ -77,7 +83,7 @@ impl GenesysLine {
         self.calls.iter().find(|call| call.conversation.as_deref() == Some(conversation)).map(|call| call.call)
     }
 
-    fn news(&mut self, call: CallId, news: CallNews) {
+    pub(super) fn news(&mut self, call: CallId, news: CallNews) {
         self.emit(LineEvent::Call { call, news });
     }
 
@@ -88,6 +94,9 @@ impl GenesysLine {
             conversation,
             participant: None,
             communication: None,
+            customer: None,
+            consult: None,
+            handed_over: false,
             purpose: String::new(),
             state: String::new(),
             held: false,
@@ -143,6 +152,7 @@ impl GenesysLine {
     pub(super) fn conversation(&mut self, now: Instant, body: &wire::Conversation) {
         let Some(user) = self.identity.as_ref().map(|identity| identity.user.clone()) else { return };
         let Some(mine) = body.mine(&user) else { return };
+        self.wrap_up_news(body, mine);
         let Some(leg) = mine.call() else { return };
         let Some(call) = self.call_of(&body.id).or_else(|| self.new_call(now, &body.id, &leg)) else { return };
         let Some(known) = self.call_mut(call) else { return };
@@ -151,6 +161,7 @@ impl GenesysLine {
         known.purpose.clone_from(&mine.purpose);
         self.peer_news(call, body, mine, &leg);
         self.flush_deferred(call);
+        self.consult_news(call, body, mine);
 
         let Some(known) = self.call_mut(call) else { return };
         let (was_held, was_muted) = (known.held, known.muted);
@@ -235,6 +246,7 @@ impl GenesysLine {
             "connected" => self.call_connected(now, call),
             "disconnected" | "terminated" => {
                 let (by, reason, code) = self.ending(call, body, mine, leg);
+                self.wrap_up_due(call, mine);
                 self.end_call(call, by, reason, code);
             }
             _ => {}
@@ -302,6 +314,7 @@ impl GenesysLine {
         let ended = Ended {
             connected: known.connected,
             local: known.hang_up || known.declined,
+            handed_over: known.handed_over,
             declined: known.declined,
             inbound: leg.direction != "outbound",
         };
@@ -592,7 +605,8 @@ impl GenesysLine {
             match request {
                 Request::Answer => known.answer = Answer::No,
                 Request::Decline => known.declined = false,
-                Request::HangUp | Request::Hold | Request::Mute => {}
+                Request::HangUp => known.handed_over = false,
+                Request::Hold | Request::Mute | Request::Transfer => {}
             }
         }
         let what = match request {
@@ -600,6 +614,7 @@ impl GenesysLine {
             Request::Decline => "decline the call",
             Request::HangUp => "end the call",
             Request::Hold => "put the call on hold, or take it back",
+            Request::Transfer => "transfer the call",
             Request::Mute => "show the call as muted, though nothing of you is heard",
         };
         let notice = notice::request_failed(what, &why);
@@ -665,6 +680,7 @@ impl GenesysLine {
 struct Ended {
     connected: bool,
     local: bool,
+    handed_over: bool,
     declined: bool,
     inbound: bool,
 }
@@ -681,6 +697,9 @@ impl Ended {
             .or_else(|| Some(kind.to_owned()).filter(|kind| !kind.is_empty()));
         if self.declined && !self.connected {
             return (EndedBy::Local, EndReason::Declined, code);
+        }
+        if self.handed_over {
+            return (EndedBy::Local, EndReason::Transferred, code);
         }
         if self.local {
             let reason = if self.connected { EndReason::Hangup } else { EndReason::Cancelled };
@@ -724,7 +743,7 @@ mod tests {
 
     #[test]
     fn words_of_the_service_become_reasons() {
-        let out = Ended { connected: false, local: false, declined: false, inbound: false };
+        let out = Ended { connected: false, local: false, handed_over: false, declined: false, inbound: false };
         let up = Ended { connected: true, ..out };
         let ring = Ended { inbound: true, ..out };
         let over = r#"{"state":"disconnected"}"#;

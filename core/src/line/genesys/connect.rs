@@ -2,39 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use url::Url;
-use url::form_urlencoded::Serializer;
-
-use super::rest::{self, Ask, CONNECT_LIMIT_S, Purpose, Reply};
+use super::rest::{self, Purpose, Reply};
+use super::signin::SignInState;
 use super::{GenesysLine, Timer, notice, wire, write};
-use crate::command::SignIn;
-use crate::entropy::pkce_challenge;
 use crate::event::Notice;
 use crate::ids::LinkId;
-use crate::input::{HttpError, HttpResponse};
+use crate::input::HttpError;
 use crate::line::{LineEvent, LineOutput, LineStanding, SessionEnd};
 use crate::link;
 use crate::output::{HttpBody, Method};
 use crate::redact::Private;
 use crate::snapshot::SignInStep;
 
-const CLIENT_ID: &str = "offhook";
-/// The practice exchange redirects at once and nothing listens there: we read the address from the answer.
-const REDIRECT_URI: &str = "http://127.0.0.1/callback";
 /// After this many reconnects on one channel the next one takes a new channel.
 const MAX_SOFT_RECONNECTS: u32 = 9;
-/// Wait before a failed renewal is tried again while all else works.
-const RENEW_AGAIN: Duration = Duration::from_secs(30);
 /// Time for the last requests of a sign-out.
 const SIGN_OUT_LIMIT: Duration = Duration::from_secs(2);
-
-/// Where getting a token stands.
-#[derive(Debug)]
-pub enum SignInState {
-    Idle,
-    Authorising { verifier: Private<String>, state: Private<String> },
-    Exchanging,
-}
 
 /// Who we are.
 #[derive(Clone, Debug)]
@@ -60,6 +43,31 @@ impl GenesysLine {
             return self.refuse(now, notice::bad_environment());
         }
         self.blocked = None;
+        if self.token.is_none() {
+            self.take_kept_token(now);
+        }
+        if self.token.is_none() && self.service().is_some() && self.refresh.is_none() {
+            // The user takes as long as the user takes: no attempt is running meanwhile.
+            if self.service().is_some_and(|sign_in| sign_in.service.client_id.trim().is_empty()) {
+                return self.refuse(now, notice::no_client_id());
+            }
+            return self.authorise();
+        }
+        self.link.handle(now, link::Input::Connect);
+    }
+
+    /// As signing out and in, for what the service decides: every session ends, everything is asked for again.
+    pub(super) fn renew(&mut self, now: Instant) {
+        let sessions: Vec<_> = self.sessions.iter().map(|session| session.id).collect();
+        for session in sessions {
+            self.end_session(session, SessionEnd::NotNeeded);
+            self.emit(LineEvent::SessionEnded { session });
+        }
+        self.identity = None;
+        self.station = None;
+        self.subscribed = None;
+        self.hard = true;
+        self.link.handle(now, link::Input::Restart);
         self.link.handle(now, link::Input::Connect);
     }
 
@@ -72,8 +80,9 @@ impl GenesysLine {
         }
     }
 
-    pub(super) fn sign_out(&mut self, now: Instant) {
+    pub(super) fn sign_out(&mut self, now: Instant, forget: bool) {
         self.leaving = true;
+        self.close_browser();
         let live: Vec<_> = self.calls.iter().map(|call| call.call).collect();
         for call in live {
             self.hang_up(call);
@@ -85,6 +94,9 @@ impl GenesysLine {
         if let Some(stream) = self.stream.as_ref().filter(|stream| stream.is_open()) {
             let link = stream.link;
             self.out.push_back(LineOutput::SendText { link, text: write::close().into() });
+        }
+        if forget {
+            self.revoke_token();
         }
         self.link.handle(now, link::Input::Stop);
         self.timers.cancel_all();
@@ -99,6 +111,7 @@ impl GenesysLine {
         self.pending.clear();
         self.again.clear();
         self.token = None;
+        self.refresh = None;
         self.channel = None;
         self.subscribed = None;
         self.standing = None;
@@ -117,6 +130,7 @@ impl GenesysLine {
                 link::Command::Abandon { timed_out } => self.abandon(timed_out),
             }
         }
+        self.keep_sessions();
         if self.leaving {
             if self.pending.is_empty() {
                 self.signed_out();
@@ -128,6 +142,7 @@ impl GenesysLine {
 
     fn announce(&mut self) {
         let standing = match self.link.state() {
+            link::State::Down if self.signing_in.in_browser() => LineStanding::SigningIn(self.step),
             link::State::Down => match self.blocked.clone() {
                 Some(notice) => LineStanding::Problem { notice, retry_at: None },
                 None => return,
@@ -139,7 +154,8 @@ impl GenesysLine {
                 None => LineStanding::Reconnecting { next_try: Some(until) },
             },
             link::State::Up { .. } if self.station.is_none() => {
-                LineStanding::Problem { notice: notice::no_phone(), retry_at: None }
+                let notice = notice::no_phone(self.phone_missing.as_ref());
+                LineStanding::Problem { notice, retry_at: None }
             }
             link::State::Up { .. } => {
                 if matches!(self.standing, Some(LineStanding::Ready { .. })) {
@@ -159,6 +175,10 @@ impl GenesysLine {
     pub(super) fn connect_next(&mut self, now: Instant) {
         if !matches!(self.link.state(), link::State::Connecting { .. }) {
             return;
+        }
+        if self.token.is_none() && self.service().is_some() && self.refresh.is_none() {
+            // Only the user can get one.
+            return self.token_refused(now);
         }
         if self.token.is_none() {
             self.step = SignInStep::Contacting;
@@ -183,6 +203,7 @@ impl GenesysLine {
         }
         if self.hard {
             self.channel = None;
+            self.server_pings = false;
             self.hard = false;
             self.soft_reconnects = 0;
         }
@@ -243,7 +264,10 @@ impl GenesysLine {
                 self.account_known();
             }),
             Purpose::Me => wire::parse::<wire::Me>(&body).filter(|me| me.chat.jabber_id.contains('@')).map(|me| {
-                let station = me.station.effective_station.or(me.station.associated_station);
+                let stations = me.station;
+                let last = stations.default_station.or(stations.last_associated_station);
+                self.last_station = last.map(|station| station.id).filter(|id| !id.is_empty());
+                let station = stations.effective_station.or(stations.associated_station);
                 self.identity = Some(Identity {
                     user: me.id,
                     name: me.name.into(),
@@ -264,6 +288,7 @@ impl GenesysLine {
                 })
             }
             Purpose::Bulk => {
+                self.subscriptions_came(&body);
                 self.subscribed.clone_from(&self.channel);
                 self.setup_done(now, super::stream::Setup::Bulk);
                 Some(())
@@ -281,6 +306,9 @@ impl GenesysLine {
         if let (Some(identity), Some(organisation)) = (&self.identity, &self.organisation) {
             let (user, organisation) = (identity.name.clone(), Private::new(organisation.clone()));
             self.emit(LineEvent::Account { user, organisation });
+            if !std::mem::replace(&mut self.token_kept, true) {
+                self.keep_token();
+            }
         }
     }
 
@@ -325,6 +353,8 @@ impl GenesysLine {
             self.out.push_back(LineOutput::CloseLink { link: stream.link });
         }
         self.timers.cancel(&Timer::Ping);
+        self.timers.cancel(&Timer::Silence);
+        self.timers.cancel(&Timer::StationCheck);
         self.timers.cancel(&Timer::IceRefresh);
         if timed_out {
             let notice = notice::silent(&self.host_name());
@@ -333,177 +363,14 @@ impl GenesysLine {
         if self.leaving {
             return;
         }
-        self.pending.retain(|_, pending| {
-            !pending.purpose.connecting() && !matches!(pending.purpose, Purpose::Authorise | Purpose::Token)
+        let in_browser = self.signing_in.in_browser();
+        self.pending.retain(|_, pending| match pending.purpose {
+            Purpose::Authorise | Purpose::Token { .. } => in_browser,
+            _ => !pending.purpose.connecting(),
         });
-        self.signing_in = SignInState::Idle;
+        if !in_browser {
+            self.signing_in = SignInState::Idle;
+        }
         self.fail_again();
     }
-
-    // Tokens.
-
-    pub(super) fn can_renew(&self) -> bool {
-        self.practice() && (self.token_proved || !matches!(self.signing_in, SignInState::Idle))
-    }
-
-    /// Gets a token, in the way of the sign-in. Does nothing while that is under way.
-    pub(super) fn authorise(&mut self) {
-        if !matches!(self.signing_in, SignInState::Idle) {
-            return;
-        }
-        let user = match &self.sign_in {
-            SignIn::Token { token, .. } => {
-                self.token = Some(token.clone());
-                self.step = SignInStep::Identity;
-                self.get(Purpose::Me, "/api/v2/users/me?expand=station".into());
-                if self.organisation.is_none() {
-                    self.get(Purpose::Organisation, "/api/v2/organizations/me".into());
-                }
-                return;
-            }
-            SignIn::Practice { user, .. } => user.clone(),
-        };
-        let Some(login) = self.hosts.as_ref().map(|hosts| hosts.login.clone()) else { return };
-        let (verifier, state) = (self.entropy.url_safe(), self.entropy.url_safe());
-        let query = Serializer::new(String::new())
-            .append_pair("response_type", "code")
-            .append_pair("client_id", CLIENT_ID)
-            .append_pair("redirect_uri", REDIRECT_URI)
-            .append_pair("code_challenge", &pkce_challenge(&verifier))
-            .append_pair("code_challenge_method", "S256")
-            .append_pair("state", &state)
-            .append_pair("login_hint", &user)
-            .finish();
-        self.signing_in = SignInState::Authorising { verifier: verifier.into(), state: state.into() };
-        let path = format!("/oauth/authorize?{query}");
-        let url = format!("{login}{path}");
-        let ask = Ask { method: Method::Get, path, body: HttpBody::Empty, limit_s: CONNECT_LIMIT_S };
-        self.transmit(url, None, Purpose::Authorise, ask);
-    }
-
-    pub(super) fn renew_token(&mut self, _now: Instant) {
-        if self.practice() && !self.leaving {
-            self.authorise();
-        }
-    }
-
-    /// The redirect with the code came.
-    pub(super) fn authorised(&mut self, now: Instant, result: Result<HttpResponse, HttpError>) {
-        let state = std::mem::replace(&mut self.signing_in, SignInState::Idle);
-        let SignInState::Authorising { verifier, state } = state else { return };
-        let response = match result {
-            Ok(response) => response,
-            Err(error) => return self.no_token(now, Trouble::Heals(notice::of_http(&error), None)),
-        };
-        let away = response.retry_after_s.map(|s| Duration::from_secs(u64::from(s)));
-        let host = self.host_name();
-        let location = response.location.as_deref().and_then(|location| Url::parse(location).ok());
-        let location = match (response.status, location) {
-            (300..400, Some(location)) if location.as_str().starts_with(REDIRECT_URI) => location,
-            (401 | 403 | 400, _) => {
-                let why = format!("the service answered with HTTP {}", response.status);
-                return self.no_token(now, Trouble::Stays(notice::sign_in_refused(&why)));
-            }
-            (429 | 500.., _) => {
-                return self.no_token(now, Trouble::Heals(notice::failing(&host, response.status), away));
-            }
-            _ => return self.no_token(now, Trouble::Heals(notice::garbage(&host), None)),
-        };
-        let field =
-            |name: &str| location.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-        if field("state").as_ref() != Some(state.reveal()) {
-            return self.no_token(now, Trouble::Stays(notice::sign_in_forged()));
-        }
-        let Some(code) = field("code").filter(|code| !code.is_empty()) else {
-            let why = field("error_description").or_else(|| field("error")).unwrap_or_default();
-            let why = super::calls::sentence(&why);
-            return self.no_token(now, Trouble::Stays(notice::sign_in_refused(&why)));
-        };
-        let Some(login) = self.hosts.as_ref().map(|hosts| hosts.login.clone()) else { return };
-        self.signing_in = SignInState::Exchanging;
-        self.step = SignInStep::Authorising;
-        self.link.handle(now, link::Input::Progress);
-        let path = "/oauth/token".to_owned();
-        let body = HttpBody::Form(vec![
-            ("grant_type", "authorization_code".into()),
-            ("code", code.into()),
-            ("code_verifier", verifier),
-            ("client_id", CLIENT_ID.into()),
-            ("redirect_uri", REDIRECT_URI.into()),
-        ]);
-        let url = format!("{login}{path}");
-        let ask = Ask { method: Method::Post, path, body, limit_s: CONNECT_LIMIT_S };
-        self.transmit(url, None, Purpose::Token, ask);
-    }
-
-    pub(super) fn token_came(&mut self, now: Instant, result: Result<HttpResponse, HttpError>) {
-        self.signing_in = SignInState::Idle;
-        let host = self.host_name();
-        let response = match result {
-            Ok(response) => response,
-            Err(error) => return self.no_token(now, Trouble::Heals(notice::of_http(&error), None)),
-        };
-        let away = response.retry_after_s.map(|s| Duration::from_secs(u64::from(s)));
-        match response.status {
-            200..300 => {}
-            429 | 500.. => return self.no_token(now, Trouble::Heals(notice::failing(&host, response.status), away)),
-            _ => {
-                let why = format!("the service answered with HTTP {}", response.status);
-                return self.no_token(now, Trouble::Stays(notice::sign_in_refused(&why)));
-            }
-        }
-        let Some(reply) = wire::parse::<wire::TokenReply>(&response.body).filter(|r| !r.access_token.is_empty()) else {
-            return self.no_token(now, Trouble::Heals(notice::garbage(&host), None));
-        };
-        self.token = Some(reply.access_token.into());
-        if let Some(seconds) = reply.expires_in {
-            // A tenth before its end, so that no request meets the end.
-            let life = Duration::from_secs(seconds.min(30 * 86_400));
-            self.timers.set(Timer::TokenRenew, now + life.mul_f64(0.9).max(Duration::from_secs(30)));
-        }
-        for (purpose, ask) in std::mem::take(&mut self.again) {
-            self.ask(purpose, ask);
-        }
-        self.link.handle(now, link::Input::Progress);
-        self.connect_next(now);
-    }
-
-    fn no_token(&mut self, now: Instant, trouble: Trouble) {
-        self.fail_again();
-        let up = matches!(self.link.state(), link::State::Up { .. });
-        match trouble {
-            Trouble::Heals(..) if up && self.token.is_some() => {
-                self.timers.set(Timer::TokenRenew, now + RENEW_AGAIN);
-            }
-            Trouble::Heals(notice, stay_away) => self.fail(now, Some(notice), stay_away),
-            Trouble::Stays(notice) => self.refuse(now, notice),
-        }
-    }
-
-    /// Requests that waited for a new token get none.
-    fn fail_again(&mut self) {
-        for (purpose, _) in std::mem::take(&mut self.again) {
-            self.failed_for_want_of_token(purpose);
-        }
-    }
-
-    fn failed_for_want_of_token(&mut self, purpose: Purpose) {
-        match purpose {
-            Purpose::Stations => self.stations_came(&Reply::Unauthorised),
-            Purpose::SelectPhone { id } => self.phone_selected(&id, &Reply::Unauthorised),
-            Purpose::Dial { call } => self.dial_failed(call, &Reply::Unauthorised),
-            Purpose::CallMe => self.call_me_answered(&Reply::Unauthorised),
-            Purpose::Patch { call, request, tries } => {
-                self.patch_answered(call, request, tries, &Reply::Unauthorised);
-            }
-            Purpose::Digits { call, digits } => self.digits_answered(call, digits, &Reply::Unauthorised),
-            _ => {}
-        }
-    }
-}
-
-/// Why there is no token.
-enum Trouble {
-    Heals(Notice, Option<Duration>),
-    Stays(Notice),
 }

@@ -48,7 +48,8 @@ pub fn http_body(data: &[u8]) {
 /// asked last, or arrives on the stream.
 pub fn line(now: Instant, data: &[u8]) {
     let sign_in = SignIn::Token { environment: "example.com".into(), token: "t".into() };
-    let mut line = GenesysLine::new(LineId(1), sign_in, Entropy::from_secret([1; 32]), 1);
+    let mut line =
+        GenesysLine::new(LineId(1), sign_in, Entropy::from_secret([1; 32]), 1, super::LineOptions::default());
     let mut now = now;
     line.command(now, LineCommand::Connect);
     let (mut request, mut link) = (RequestId(0), LinkId(0));

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::command::SignIn;
+use crate::command::{HostOverrides, SignIn};
 
 /// Addresses without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +24,28 @@ impl Hosts {
     pub fn of(sign_in: &SignIn) -> Option<Self> {
         match sign_in {
             SignIn::Practice { origin, .. } => Self::own_origin(origin),
-            SignIn::Token { environment, .. } if environment.starts_with("http") => Self::own_origin(environment),
-            SignIn::Token { environment, .. } => Self::environment(environment),
+            SignIn::Token { environment, .. } => Self::of_environment(environment),
+            SignIn::Service(sign_in) => {
+                let mut hosts = Self::of_environment(&sign_in.service.environment)?;
+                let HostOverrides { login, api, streaming } = &sign_in.service.hosts;
+                for (to, from) in [(&mut hosts.login, login), (&mut hosts.api, api)] {
+                    if let Some(origin) = from {
+                        *to = origin_of(origin, &["http", "https"])?;
+                    }
+                }
+                if let Some(origin) = streaming {
+                    hosts.streaming = origin_of(origin, &["ws", "wss"])?;
+                }
+                Some(hosts)
+            }
+        }
+    }
+
+    fn of_environment(environment: &str) -> Option<Self> {
+        if environment.trim().starts_with("http") {
+            Self::own_origin(environment)
+        } else {
+            Self::environment(environment)
         }
     }
 
@@ -65,6 +85,15 @@ impl Hosts {
     }
 }
 
+/// Scheme, host and port of an address with one of these schemes, and nothing else in it.
+fn origin_of(address: &str, schemes: &[&str]) -> Option<String> {
+    let url = Url::parse(address.trim()).ok().filter(|url| schemes.contains(&url.scheme()))?;
+    let host = url.host_str().filter(|host| !host.is_empty())?;
+    let bare = url.username().is_empty() && matches!(url.path(), "" | "/") && url.query().is_none();
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    bare.then(|| format!("{}://{host}{port}", url.scheme()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +125,21 @@ mod tests {
                 "notifications.127.0.0.1:8443",
             ]),
         );
+        let service = |overrides: HostOverrides| {
+            let service = crate::command::Service {
+                environment: "mypurecloud.de".into(),
+                hosts: overrides,
+                ..crate::command::Service::default()
+            };
+            let sign_in = crate::command::ServiceSignIn { service, ..crate::command::ServiceSignIn::default() };
+            Hosts::of(&SignIn::Service(Box::new(sign_in)))
+        };
+        let overrides = HostOverrides { login: Some("https://sso.example:8/".into()), ..HostOverrides::default() };
+        let hosts = service(overrides).unwrap();
+        assert_eq!((hosts.login.as_str(), hosts.api.as_str()), ("https://sso.example:8", "https://api.mypurecloud.de"));
+        for bad in ["http://u@evil/", "https://x/path", "file:///etc", "wss://x"] {
+            assert_eq!(service(HostOverrides { api: Some(bad.into()), ..HostOverrides::default() }), None, "{bad}");
+        }
         for nonsense in ["", "a b", "de/../x", "http://", "user@evil"] {
             check(nonsense, None);
         }

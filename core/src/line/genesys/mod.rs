@@ -12,11 +12,14 @@ pub mod fuzz;
 mod hosts;
 mod jingle;
 mod notice;
+mod regions;
 mod rest;
 mod sessions;
+mod signin;
 mod stanza;
 mod station;
 mod stream;
+mod transfer;
 mod wire;
 mod write;
 mod xml;
@@ -25,11 +28,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use self::calls::LineCall;
-use self::connect::{Identity, SignInState};
+use self::connect::Identity;
 use self::hosts::Hosts;
+pub use self::regions::{REGIONS, Region};
 use self::rest::Purpose;
 use self::sessions::{Proposal, Session};
+use self::signin::SignInState;
 use self::stream::Stream;
+use self::transfer::WrapUp;
 use super::{Can, Capabilities, Line, LineCommand, LineEvent, LineInput, LineOutput, LineSettings, LineStanding};
 use crate::command::SignIn;
 use crate::entropy::Entropy;
@@ -38,7 +44,7 @@ use crate::ids::{CallId, IdSource, LineId, RequestId, SessionId};
 use crate::link::{self, Link};
 use crate::media::IceServer;
 use crate::redact::Private;
-use crate::snapshot::SignInStep;
+use crate::snapshot::{PhoneMissing, SettingChange, SignInStep};
 use crate::timers::{Timers, earliest};
 
 /// What a timer of this line is for.
@@ -46,6 +52,10 @@ use crate::timers::{Timers, earliest};
 enum Timer {
     /// Keep-alive on the stream.
     Ping,
+    /// Nothing was heard for too long, where the server pings.
+    Silence,
+    /// See whether the phone's settings changed.
+    StationCheck,
     /// TURN credentials age.
     IceRefresh,
     TokenRenew,
@@ -76,7 +86,13 @@ pub struct GenesysLine {
     /// user does; above [`rest::MAX_REQUESTS`] new ones fail at once.
     pending: BTreeMap<RequestId, rest::Pending>,
 
+    options: LineOptions,
     token: Option<Private<String>>,
+    /// Gets the next token in silence.
+    refresh: Option<Private<String>>,
+    token_life: Option<std::time::Duration>,
+    /// The key store has it.
+    token_kept: bool,
     /// The token was good once, so a refusal means that it aged.
     token_proved: bool,
     signing_in: SignInState,
@@ -109,6 +125,13 @@ pub struct GenesysLine {
     settings: LineSettings,
     station: Option<wire::Station>,
     stations: Vec<wire::Station>,
+    /// The phone the user had, or should have.
+    last_station: Option<String>,
+    phone_missing: Option<PhoneMissing>,
+    /// What the service says that this session does not use.
+    outdated: Vec<SettingChange>,
+    /// The server pings, so we need not.
+    server_pings: bool,
 
     calls: Vec<LineCall>,
     proposals: Vec<Proposal>,
@@ -118,11 +141,23 @@ pub struct GenesysLine {
     /// JSON-RPC ids of the last offers: the gateway repeats them until they are answered.
     seen_offers: VecDeque<String>,
     leaving: bool,
+    wrap_ups: Vec<WrapUp>,
+    /// What was handed out to be kept last.
+    kept_sessions: String,
+}
+
+/// How a line behaves where services allow more than one way.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LineOptions {
+    /// Let the server do the keep-alive. Where it does not want to, we do.
+    pub server_pings: bool,
+    /// What [`LineOutput::KeepSessions`] put out before the program ended without saying good-bye.
+    pub left_sessions: Option<Private<String>>,
 }
 
 impl GenesysLine {
     /// A line that does nothing until [`LineCommand::Connect`]. Ids of different lines never meet.
-    pub fn new(line: LineId, sign_in: SignIn, entropy: Entropy, seed: u64) -> Self {
+    pub fn new(line: LineId, sign_in: SignIn, entropy: Entropy, seed: u64, options: LineOptions) -> Self {
         let mut entropy = entropy;
         let first = line.0.saturating_sub(1) << 32;
         let hosts = Hosts::of(&sign_in);
@@ -136,7 +171,11 @@ impl GenesysLine {
             link: Link::new(seed),
             out: VecDeque::new(),
             pending: BTreeMap::new(),
+            options,
             token: None,
+            refresh: None,
+            token_life: None,
+            token_kept: false,
             token_proved: false,
             signing_in: SignInState::Idle,
             again: Vec::new(),
@@ -159,12 +198,18 @@ impl GenesysLine {
             settings: LineSettings::default(),
             station: None,
             stations: Vec::new(),
+            last_station: None,
+            phone_missing: None,
+            outdated: Vec::new(),
+            server_pings: false,
             calls: Vec::new(),
             proposals: Vec::new(),
             sessions: Vec::new(),
             early: VecDeque::new(),
             seen_offers: VecDeque::new(),
             leaving: false,
+            wrap_ups: Vec::new(),
+            kept_sessions: String::new(),
             sign_in,
             entropy,
         }
@@ -205,7 +250,16 @@ impl Line for GenesysLine {
     fn command(&mut self, now: Instant, command: LineCommand) {
         match command {
             LineCommand::Connect => self.connect_now(now),
-            LineCommand::SignOut => self.sign_out(now),
+            LineCommand::SignOut { forget } => self.sign_out(now, forget),
+            LineCommand::OpenSignInPage => self.open_sign_in_page(),
+            LineCommand::Renew => self.renew(now),
+            LineCommand::Transfer { call, to } => self.transfer(call, &to),
+            LineCommand::Consult { call, to } => self.consult(call, &to),
+            LineCommand::Speak { call, with } => self.speak(call, with),
+            LineCommand::CompleteTransfer { call } => self.complete_transfer(call),
+            LineCommand::CancelTransfer { call } => self.cancel_transfer(call),
+            LineCommand::WrapUp { call, code, notes } => self.wrap_up(call, &code, &notes),
+            LineCommand::ReleasePhone => self.release_phone(),
             LineCommand::NetworkChanged => self.network_changed(now),
             LineCommand::Dial { to } => self.dial(now, &to),
             LineCommand::CallMe => self.call_me(),
@@ -233,6 +287,7 @@ impl Line for GenesysLine {
             LineInput::LinkReceived { link, text } => self.link_received(now, link, &text),
             LineInput::LinkClosed { link, why } => self.link_closed(now, link, &why),
             LineInput::HttpDone { request, result } => self.http_done(now, request, result),
+            LineInput::Browser(event) => self.browser_event(now, event),
         }
         self.settle(now);
     }
@@ -244,6 +299,8 @@ impl Line for GenesysLine {
         while let Some(timer) = self.timers.expired(now) {
             match timer {
                 Timer::Ping => self.ping_due(now),
+                Timer::Silence => self.silent(now),
+                Timer::StationCheck => self.check_station(now),
                 Timer::IceRefresh => self.refresh_ice(now),
                 Timer::TokenRenew => self.renew_token(now),
                 Timer::Resync => self.resync(),
@@ -272,6 +329,7 @@ impl Line for GenesysLine {
             // REST works while the stream is down.
             hold: Can::Yes,
             digits: Can::Yes,
+            transfer: when_up,
             choose_phone: when_up,
             held_session: if self.persistent() { Can::Yes } else { Can::No("the phone's settings say no") },
             ice_restart: Can::No("the service makes all offers"),

@@ -1,7 +1,8 @@
 //! What went wrong, in sentences: cause, then remedy.
 
 use crate::event::Notice;
-use crate::input::{HttpError, LinkClosed};
+use crate::input::{BrowserError, HttpError, LinkClosed};
+use crate::snapshot::PhoneMissing;
 
 fn notice(id: &'static str, text: String, remedy: &str) -> Notice {
     Notice { id, text, remedy: remedy.to_owned() }
@@ -68,6 +69,39 @@ pub fn sign_in_refused(why: &str) -> Notice {
     notice("sign-in-refused", format!("The sign-in was refused: {why}."), "Check the user name, then sign in again.")
 }
 
+/// A token that no refresh token can follow comes to its end while a call is on.
+pub fn sign_in_ends() -> Notice {
+    notice(
+        "sign-in-ends",
+        "Your sign-in ends soon.".into(),
+        "Nothing to do during the call: your browser opens when it has ended, or press Sign in again.",
+    )
+}
+
+pub fn no_browser() -> Notice {
+    notice(
+        "no-browser",
+        "No browser could be opened for the sign-in.".into(),
+        "Copy the sign-in page's address from Offhook into a browser on this computer.",
+    )
+}
+
+pub fn browser_failed(why: BrowserError) -> Notice {
+    match why {
+        BrowserError::NoPort => notice(
+            "no-redirect-port",
+            "Another program uses every port that the browser could be sent back to.".into(),
+            "Close other copies of Offhook, or ask your IT to register more ports.",
+        ),
+        BrowserError::NoBrowser => no_browser(),
+        BrowserError::TimedOut => notice(
+            "sign-in-timed-out",
+            "The sign-in page was not finished in time.".into(),
+            "Press Sign in to open it again.",
+        ),
+    }
+}
+
 pub fn sign_in_forged() -> Notice {
     notice(
         "sign-in-forged",
@@ -100,11 +134,47 @@ pub fn duplicate_session() -> Notice {
     )
 }
 
-pub fn no_phone() -> Notice {
+/// Rule DX-04: why there is none, where that is known.
+pub fn no_phone(why: Option<&PhoneMissing>) -> Notice {
+    let (text, remedy) = match why {
+        None => (
+            "No phone is selected, so no call can come here.".to_owned(),
+            "Select a phone. If the list is empty, ask your administrator to create a WebRTC phone for you.",
+        ),
+        Some(PhoneMissing::NotCreated) => (
+            "No WebRTC phone was created for you, so no call can come here.".to_owned(),
+            "Ask your administrator to create a WebRTC phone with you as its user.",
+        ),
+        Some(PhoneMissing::OtherUser { name }) => (
+            format!("The phone {name} is assigned to another user, so no call can come here."),
+            "Ask your administrator to assign it to you, or to create a WebRTC phone for you.",
+        ),
+        Some(PhoneMissing::Disabled { name }) => (
+            format!("Your phone {name} is disabled, so no call can come here."),
+            "Ask your administrator to enable it.",
+        ),
+        Some(PhoneMissing::NoBaseSettings { name }) => (
+            format!("Your phone {name} has lost its base settings, so no call can come here."),
+            "Ask your administrator to assign base settings to it.",
+        ),
+    };
+    notice("no-phone", text, remedy)
+}
+
+pub fn no_client_id() -> Notice {
     notice(
-        "no-phone",
-        "No phone is selected, so no call can come here.".into(),
-        "Select a phone. If the list is empty, ask your administrator to create a WebRTC phone for you.",
+        "no-client-id",
+        "It is not said which OAuth client Offhook is at your organisation.".into(),
+        "Ask your administrator for the client ID of Offhook, and enter it below the region.",
+    )
+}
+
+/// A topic that the user may not have.
+pub fn topic_rejected(topic: &str, why: &str) -> Notice {
+    notice(
+        "topic-rejected",
+        format!("The service does not send news of {topic}: {why}."),
+        "Ask your administrator for the permissions of a phone user.",
     )
 }
 
@@ -132,6 +202,15 @@ pub fn no_session_for_answer() -> Notice {
          this phone."
             .into(),
         "Nothing to do: Offhook makes the service forget the older connection. The caller may have to call again.",
+    )
+}
+
+pub fn target_did_not_answer(name: &str) -> Notice {
+    let name = if name.is_empty() { "The target" } else { name };
+    notice(
+        "transfer-not-answered",
+        format!("{name} did not answer; the call is back with you."),
+        "Try somebody else, or go on with the call.",
     )
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::wire::{self, Failure};
-use super::{GenesysLine, calls};
+use super::{GenesysLine, calls, transfer};
 use crate::ids::{CallId, RequestId};
 use crate::input::{HttpError, HttpResponse};
 use crate::line::{LineOutput, Request};
@@ -32,7 +32,9 @@ pub enum Purpose {
     Bulk,
     // Getting a token; not part of an attempt, a call may wait for it too.
     Authorise,
-    Token,
+    Token {
+        refresh: bool,
+    },
     // The rest.
     Stations,
     SelectPhone {
@@ -61,6 +63,21 @@ pub enum Purpose {
         call: CallId,
         digits: String,
     },
+    Transfer {
+        call: CallId,
+        step: transfer::Step,
+    },
+    WrapUpCodes {
+        call: CallId,
+    },
+    WrapUp {
+        call: CallId,
+    },
+    /// The phone in use, to see whether its settings changed.
+    StationCheck,
+    /// Why there is no phone.
+    MyPhones,
+    ReleasePhone,
     /// Nobody waits for the answer.
     Ignored,
 }
@@ -192,7 +209,7 @@ impl GenesysLine {
         match purpose {
             // A redirect is the good answer here.
             Purpose::Authorise => self.authorised(now, result),
-            Purpose::Token => self.token_came(now, result),
+            Purpose::Token { refresh } => self.token_came(now, refresh, result),
             _ => {
                 let reply = Reply::of(result);
                 if matches!(reply, Reply::Unauthorised) && !matches!(purpose, Purpose::Ignored) && !self.leaving {
@@ -237,7 +254,13 @@ impl GenesysLine {
             Purpose::CallMe => self.call_me_answered(&reply),
             Purpose::Patch { call, request, tries } => self.patch_answered(call, request, tries, &reply),
             Purpose::Digits { call, digits } => self.digits_answered(call, digits, &reply),
-            Purpose::Authorise | Purpose::Token | Purpose::Ignored => {}
+            Purpose::Transfer { call, step } => self.transfer_answered(call, step, &reply),
+            Purpose::WrapUpCodes { call } => self.wrap_up_codes_came(call, &reply),
+            Purpose::WrapUp { call } => self.wrap_up_answered(call, &reply),
+            Purpose::StationCheck => self.station_checked(&reply),
+            Purpose::MyPhones => self.my_phones_came(&reply),
+            Purpose::ReleasePhone => self.phone_released(&reply),
+            Purpose::Authorise | Purpose::Token { .. } | Purpose::Ignored => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
 use serde_json::json;
 
 use super::calls::{Answer, MAX_CALLS};
@@ -58,6 +59,20 @@ pub struct Session {
     ice: Option<(String, String)>,
     /// Ended towards the far side before our answer goes out.
     replaces: Option<(String, String)>,
+}
+
+/// Sessions of a program that died, as [`GenesysLine::keep_sessions`] writes them.
+#[derive(Debug, Deserialize)]
+pub struct Left {
+    own: String,
+    sessions: Vec<LeftSession>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LeftSession {
+    key: String,
+    peer: String,
+    jingle: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -493,6 +508,40 @@ impl GenesysLine {
         let Some(full) = self.stream.as_ref().filter(|s| s.is_bound()).map(|s| s.full().to_owned()) else { return };
         let (id, rpc_id) = (self.entropy.uuid(), self.entropy.uuid());
         self.send(write::rtc(&id, &full, peer, &rpc_id, method, params));
+    }
+
+    // Over the end of the program.
+
+    /// Hands out what the service believes in, whenever that changes: should this program die, the next one can end
+    /// it ([`Self::end_left_sessions`]). Without, calls would go to a session that nobody has until the service's
+    /// idle time is over.
+    pub(super) fn keep_sessions(&mut self) {
+        let Some(own) = self.identity.as_ref().map(|identity| identity.bare.reveal().clone()) else { return };
+        let kept: Vec<_> = self
+            .sessions
+            .iter()
+            .map(|s| json!({ "key": s.key, "peer": s.peer, "jingle": matches!(s.way, Way::Jingle(_)) }))
+            .collect();
+        let text = if kept.is_empty() { String::new() } else { json!({ "own": own, "sessions": kept }).to_string() };
+        if text != self.kept_sessions {
+            self.kept_sessions.clone_from(&text);
+            self.out.push_back(super::LineOutput::KeepSessions(text.into()));
+        }
+    }
+
+    /// Ends what a program that died left on the service.
+    pub(super) fn end_left_sessions(&mut self) {
+        let Some(left) = self.options.left_sessions.take() else { return };
+        let Some(left) = super::wire::parse::<Left>(left.reveal().as_bytes()) else { return };
+        if self.identity.as_ref().is_none_or(|identity| *identity.bare.reveal() != left.own) {
+            return;
+        }
+        for LeftSession { key, peer, jingle } in left.sessions.into_iter().take(MAX_SESSIONS) {
+            let ours = self.sessions.iter().any(|session| session.key == key);
+            if !ours && is_softphone(&peer) {
+                self.send_terminate(&key, &peer, "gone", jingle);
+            }
+        }
     }
 
     fn jingle_to(&mut self, peer: &str, body: &str) {

@@ -18,6 +18,10 @@ const IQ_LIMIT: Duration = Duration::from_secs(15);
 const PING_EVERY: Duration = Duration::from_secs(14);
 /// One missed ping is let pass, a second in a row is a dead stream.
 const MISSES_ALLOWED: u32 = 1;
+/// Without a word for this long a stream on which the server pings is dead.
+const SILENCE_LIMIT: Duration = Duration::from_secs(35);
+/// Asking for it makes the server ping.
+const SERVER_PINGS: &str = "enable.server.side.pings";
 /// A ping sent because something is wrong is answered quickly or not at all.
 const PROBE_LIMIT: Duration = Duration::from_secs(4);
 const ICE_REFRESH: Duration = Duration::from_hours(6);
@@ -48,6 +52,7 @@ enum IqUse {
     Stun,
     Conversations,
     Persistent,
+    ServerPings,
     Ping,
 }
 
@@ -137,6 +142,9 @@ impl GenesysLine {
     pub(super) fn link_received(&mut self, now: Instant, link: LinkId, text: &str) {
         if self.stream.as_ref().is_none_or(|stream| stream.link != link) {
             return;
+        }
+        if self.timers.due(&Timer::Silence).is_some() {
+            self.timers.set(Timer::Silence, now + SILENCE_LIMIT);
         }
         match stanza::parse(text) {
             Ok(stanza) => self.received(now, stanza),
@@ -308,6 +316,13 @@ impl GenesysLine {
                 self.fail(now, Some(notice), None);
             }
             (IqUse::Conversations, _) => self.setup_done(now, Setup::Conversations),
+            // Then we ping.
+            (IqUse::ServerPings, IqPayload::Error(_)) => {}
+            (IqUse::ServerPings, _) => {
+                self.server_pings = true;
+                self.timers.cancel(&Timer::Ping);
+                self.timers.set(Timer::Silence, now + SILENCE_LIMIT);
+            }
             // Older services do not know this topic.
             (IqUse::Persistent, _) => self.setup_done(now, Setup::Persistent),
             // Any answer proves that the other side lives.
@@ -343,6 +358,11 @@ impl GenesysLine {
             }
             self.settle(now);
         }
+    }
+
+    pub(super) fn silent(&mut self, now: Instant) {
+        let notice = notice::silent(&self.host_name());
+        self.fail(now, Some(notice), None);
     }
 
     pub(super) fn ping_due(&mut self, now: Instant) {
@@ -429,7 +449,21 @@ impl GenesysLine {
         }
         let node = format!("v2.users.{user}.persistentconnection");
         self.iq(now, IqUse::Persistent, IQ_LIMIT, |id| write::subscribe(id, &service, &node, &bare));
+        if self.options.server_pings {
+            self.iq(now, IqUse::ServerPings, IQ_LIMIT, |id| write::subscribe(id, &service, SERVER_PINGS, &bare));
+        }
         self.list_stations();
+    }
+
+    /// Topics that the user may not have: without calls there is no phone, the rest is comfort.
+    pub(super) fn subscriptions_came(&mut self, body: &[u8]) {
+        let Some(page) = wire::parse::<wire::Page<wire::Subscription>>(body) else { return };
+        for topic in page.entities.iter().filter(|topic| topic.state.eq_ignore_ascii_case("rejected")) {
+            let what = if topic.id.contains("conversations") { "calls" } else { "the phone" };
+            let why = super::calls::sentence(&topic.rejection_reason);
+            let why = if why.is_empty() { "a permission is missing".to_owned() } else { why };
+            self.tell_once(notice::topic_rejected(what, &why));
+        }
     }
 
     pub(super) fn setup_done(&mut self, now: Instant, step: Setup) {
@@ -449,7 +483,13 @@ impl GenesysLine {
         self.told = None;
         self.blocked = None;
         self.link.handle(now, link::Input::Ready);
-        self.timers.set(Timer::Ping, now + PING_EVERY);
+        if self.server_pings {
+            self.timers.set(Timer::Silence, now + SILENCE_LIMIT);
+        } else {
+            self.timers.set(Timer::Ping, now + PING_EVERY);
+        }
+        self.watch_station(now);
+        self.end_left_sessions();
         self.resync();
     }
 

@@ -23,7 +23,10 @@ where
 #[derive(Debug, Deserialize)]
 pub struct TokenReply {
     pub access_token: String,
+    /// Seconds.
     pub expires_in: Option<u64>,
+    /// Not expected of a public client; kept where it comes.
+    pub refresh_token: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,6 +56,8 @@ pub struct Chat {
 pub struct UserStations {
     pub effective_station: Option<Reference>,
     pub associated_station: Option<Reference>,
+    pub default_station: Option<Reference>,
+    pub last_associated_station: Option<Reference>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -101,6 +106,65 @@ impl Station {
     pub fn is_webrtc(&self) -> bool {
         self.kind == "inin_webrtc_softphone"
     }
+}
+
+/// A phone as administration has it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct AdminPhone {
+    #[serde(deserialize_with = "or_default")]
+    pub name: String,
+    /// `active`, `inactive` or `deleted`.
+    #[serde(deserialize_with = "or_default")]
+    pub state: String,
+    pub phone_base_settings: Option<Reference>,
+    pub web_rtc_user: Option<Reference>,
+}
+
+/// One topic of a bulk subscription.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Subscription {
+    #[serde(deserialize_with = "or_default")]
+    pub id: String,
+    #[serde(deserialize_with = "or_default")]
+    pub state: String,
+    #[serde(deserialize_with = "or_default")]
+    pub rejection_reason: String,
+}
+
+/// A wrap-up code.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct WrapUpCode {
+    #[serde(deserialize_with = "or_default")]
+    pub id: String,
+    #[serde(deserialize_with = "or_default")]
+    pub name: String,
+}
+
+/// A list that comes bare, or as a page.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, bound(deserialize = "T: Deserialize<'de>"))]
+pub enum OneOrMany<T> {
+    Bare(Vec<T>),
+    Page(Page<T>),
+}
+
+impl<T> OneOrMany<T> {
+    pub fn list(self) -> Vec<T> {
+        match self {
+            Self::Bare(list) => list,
+            Self::Page(page) => page.entities,
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ConsultStarted {
+    #[serde(deserialize_with = "or_default")]
+    pub destination_participant_id: String,
 }
 
 /// A page of a list.
@@ -192,6 +256,16 @@ pub struct Participant {
     #[serde(deserialize_with = "or_default")]
     pub address: String,
     pub alerting_timeout_ms: Option<u64>,
+    /// The participant whose transfer this one is asked about.
+    #[serde(deserialize_with = "or_default")]
+    pub consult_participant_id: String,
+    #[serde(deserialize_with = "or_default")]
+    pub wrapup_required: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub wrapup_prompt: String,
+    pub wrapup_timeout_ms: Option<u64>,
+    /// Set once the call is classified.
+    pub wrapup: Option<serde_json::Value>,
     /// Not in the public definition; where it is absent the queue's own participant has the name.
     pub queue_name: Option<String>,
     #[serde(deserialize_with = "or_default")]
