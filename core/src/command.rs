@@ -119,6 +119,8 @@ pub enum SignIn {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceSignIn {
     pub service: Service,
+    /// The key of an account that was kept; the driver turns it into `kept`.
+    pub account: Option<String>,
     /// From an earlier sign-in; the browser is asked only when it does not do.
     pub kept: Option<KeptToken>,
     /// Ask for the password even where the browser remembers somebody.

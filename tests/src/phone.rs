@@ -57,7 +57,15 @@ impl TestPhone {
     fn with_sound(setup: &Setup, sound: Box<dyn Sound>, scratch: Scratch, speaker: PathBuf) -> Self {
         let phone = PhoneConfig { relay: setup.relay, auto_answer: setup.auto_answer, ..PhoneConfig::default() };
         let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(|| {});
-        let options = StartOptions { phone, sound, wake, data_dir: None, allow_loopback: true };
+        let options = StartOptions {
+            phone,
+            sound,
+            wake,
+            data_dir: None,
+            allow_loopback: true,
+            open_browser: Arc::new(|_| false),
+            extra_ca: None,
+        };
         let handle = phone_io::handle::start(options).unwrap();
         Self { handle, events: Vec::new(), read: 0, speaker, _scratch: scratch }
     }

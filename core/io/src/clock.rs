@@ -9,6 +9,11 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
+/// Seconds since 1970, for what has to be true after a restart too.
+pub fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
 /// Tells sleep from waking by looking at two clocks: the loop's own, which some systems stop during sleep, and the
 /// wall clock, which never stops.
 #[derive(Debug)]

@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use phone_core::ids::LinkId;
-use phone_core::input::HttpError;
-use phone_core::output::HttpRequest;
-use phone_core::{Command, Event, Input, Output, Phone, PhoneConfig, Private};
-use tokio::sync::mpsc;
+use phone_core::command::ServiceSignIn;
+use phone_core::ids::{LinkId, RequestId};
+use phone_core::input::{BrowserError, BrowserEvent, HttpError};
+use phone_core::output::{BrowserCommand, HttpRequest, SecretCommand};
+use phone_core::{Command, Event, Input, Output, Phone, PhoneConfig, Private, SignIn};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout_at};
 
 use crate::clock;
+use crate::handle::OpenBrowser;
 use crate::mailbox::Mailbox;
 use crate::media_loop::{MediaLink, ToMedia};
 use crate::net::http::{HttpClient, host_of};
+use crate::net::redirect::Door;
 use crate::net::tls::Trust;
 use crate::net::websocket::{self, OPEN_LIMIT, TEXT_QUEUE, Target};
+use crate::secrets::Secrets;
 use crate::store::{Settings, Store};
 use crate::watch::{self, NetworkWatch};
 
@@ -38,6 +42,8 @@ pub(crate) struct Parts {
     pub(crate) media: MediaLink,
     pub(crate) network: NetworkWatch,
     pub(crate) store: Option<Store>,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) open_browser: OpenBrowser,
     pub(crate) trust: Trust,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) inputs: mpsc::Receiver<Input>,
@@ -59,6 +65,10 @@ pub(crate) struct Engine {
     requests: usize,
     trust: Trust,
     answers: mpsc::Sender<Input>,
+    secrets: Arc<Secrets>,
+    open_browser: OpenBrowser,
+    /// Doors that are open for a browser to come back; dropping one closes it. One for each sign-in.
+    doors: BTreeMap<RequestId, oneshot::Sender<()>>,
     keeper: Keeper,
     /// Of the snapshot that was published last.
     revision: Option<u64>,
@@ -67,8 +77,20 @@ pub(crate) struct Engine {
 impl Engine {
     /// Runs until the program ends. Call it inside a single-threaded runtime.
     pub(crate) async fn run(parts: Parts) {
-        let Parts { config, mailbox, media, mut network, store, trust, mut commands, mut inputs, answers, mut stop } =
-            parts;
+        let Parts {
+            config,
+            mailbox,
+            media,
+            mut network,
+            store,
+            secrets,
+            open_browser,
+            trust,
+            mut commands,
+            mut inputs,
+            answers,
+            mut stop,
+        } = parts;
         let mut engine = Self {
             phone: Phone::new(config, clock::now()),
             mailbox,
@@ -79,6 +101,9 @@ impl Engine {
             requests: 0,
             trust,
             answers,
+            secrets,
+            open_browser,
+            doors: BTreeMap::new(),
             keeper: Keeper::new(store),
             revision: None,
         };
@@ -152,6 +177,12 @@ impl Engine {
             Input::LinkOpened { link } | Input::LinkReceived { link, .. } if !self.links.contains_key(link) => return,
             Input::LinkClosed { link, .. } if self.links.remove(link).is_none() => return,
             Input::HttpDone { .. } => self.requests = self.requests.saturating_sub(1),
+            // The token of an account lies in the key store, which may take its time.
+            Input::Command(Command::SignIn(SignIn::Service(sign_in)))
+                if sign_in.account.is_some() && sign_in.kept.is_none() =>
+            {
+                return self.sign_in_saved(sign_in.clone());
+            }
             _ => {}
         }
         self.phone.handle(clock::now(), input);
@@ -174,6 +205,13 @@ impl Engine {
                 Output::Http(request) => self.request(request),
                 Output::Media(command) => self.media.send(ToMedia::Command(command)),
                 Output::Sound(command) => self.media.send(ToMedia::Sound(command)),
+                Output::Browser(command) => self.browser(command),
+                Output::Secret(command) => self.secret(command),
+                Output::KeepSessions(text) => {
+                    if let Some(store) = &self.keeper.store {
+                        store.keep_sessions(&text);
+                    }
+                }
                 Output::Event(event) => {
                     self.mailbox.push(event);
                     told = true;
@@ -181,6 +219,48 @@ impl Engine {
             }
         }
         told
+    }
+
+    /// Signs in with what was kept of an account.
+    fn sign_in_saved(&mut self, mut sign_in: Box<ServiceSignIn>) {
+        let (secrets, answers) = (Arc::clone(&self.secrets), self.answers.clone());
+        let key = sign_in.account.take();
+        self.tasks.spawn(async move {
+            let load = move || key.and_then(|key| secrets.load(&key));
+            sign_in.kept = tokio::task::spawn_blocking(load).await.ok().flatten();
+            drop(answers.send(Input::Command(Command::SignIn(SignIn::Service(sign_in)))).await);
+        });
+    }
+
+    fn browser(&mut self, command: BrowserCommand) {
+        match command {
+            BrowserCommand::Listen { wait, ports, state } => {
+                let (open, stop) = oneshot::channel();
+                self.doors.insert(wait, open);
+                self.tasks.spawn(Door::new(wait, ports, state).run(self.answers.clone(), stop));
+            }
+            BrowserCommand::Open { wait, url } => {
+                let (open, answers) = (Arc::clone(&self.open_browser), self.answers.clone());
+                self.tasks.spawn(async move {
+                    let opened = tokio::task::spawn_blocking(move || open(url.reveal())).await.unwrap_or(false);
+                    if !opened {
+                        let failed = BrowserEvent::Failed { wait, why: BrowserError::NoBrowser };
+                        drop(answers.send(Input::Browser(failed)).await);
+                    }
+                });
+            }
+            BrowserCommand::Stop { wait } => drop(self.doors.remove(&wait)),
+        }
+    }
+
+    fn secret(&mut self, command: SecretCommand) {
+        let (secrets, mailbox) = (Arc::clone(&self.secrets), Arc::clone(&self.mailbox));
+        self.tasks.spawn(async move {
+            if let Ok(Some(notice)) = tokio::task::spawn_blocking(move || secrets.run(command)).await {
+                mailbox.push(Event::Problem(notice));
+                mailbox.wake();
+            }
+        });
     }
 
     fn open_link(&mut self, target: Target) {
@@ -230,6 +310,7 @@ impl Engine {
     /// Lets links say goodbye, then closes media.
     async fn finish(&mut self, inputs: &mut mpsc::Receiver<Input>) {
         self.links.clear();
+        self.doors.clear();
         // Answers are no longer wanted, but a full queue would keep the tasks from ending.
         inputs.close();
         let until = tokio::time::Instant::now() + CLOSING / 2;

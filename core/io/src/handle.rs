@@ -17,6 +17,7 @@ use crate::engine::{COMMANDS, Engine, INPUTS, Parts};
 use crate::mailbox::Mailbox;
 use crate::media_loop::MediaLoop;
 use crate::net::tls::Trust;
+use crate::secrets::Secrets;
 use crate::store::Store;
 use crate::watch::NetworkWatch;
 
@@ -33,6 +34,24 @@ pub struct StartOptions {
     pub data_dir: Option<PathBuf>,
     /// Lets 127.0.0.1 be a media address, for the practice exchange on this computer.
     pub allow_loopback: bool,
+    /// Opens the sign-in page; whether that worked. Called on a thread of its own.
+    pub open_browser: OpenBrowser,
+    /// Certificates (PEM) that are trusted beside the system's, for networks that look into TLS.
+    pub extra_ca: Option<PathBuf>,
+}
+
+/// Opens a page in a browser; `false`: there is none.
+pub type OpenBrowser = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// The browser of the system.
+pub fn system_browser() -> OpenBrowser {
+    Arc::new(|url| match open::that_detached(url) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(%error, "no browser could be opened");
+            false
+        }
+    })
 }
 
 /// The phone's threads could not be started.
@@ -42,6 +61,8 @@ pub enum StartError {
     Thread(#[source] std::io::Error),
     #[error("the network of this computer cannot be used")]
     Network(#[source] std::io::Error),
+    #[error("the certificates in {path} cannot be read: {why}")]
+    Certificates { path: PathBuf, why: String },
 }
 
 /// Levels of the last 10 ms, for the meters; read at any rate from any thread. In dBFS, −100 and below is silence.
@@ -167,10 +188,17 @@ impl Drop for PhoneHandle {
 
 /// Starts the engine thread and the media thread.
 pub fn start(options: StartOptions) -> Result<PhoneHandle, StartError> {
-    let StartOptions { phone, sound, wake, data_dir, allow_loopback } = options;
+    let StartOptions { mut phone, sound, wake, data_dir, allow_loopback, open_browser, extra_ca } = options;
     let mailbox = Arc::new(Mailbox::new(wake));
     let meters = Arc::new(Meters::default());
-    let trust = Trust::system();
+    let trust = match extra_ca {
+        None => Trust::system(),
+        Some(path) => Trust::with_file(&path).map_err(|why| StartError::Certificates { path, why })?,
+    };
+    let store = data_dir.map(|folder| Store::new(&folder));
+    if let Some(store) = &store {
+        phone.left_sessions = store.left_sessions();
+    }
     let network = NetworkWatch::new(allow_loopback);
     let (commands, command_queue) = mpsc::channel(COMMANDS);
     let (answers, inputs) = mpsc::channel(INPUTS);
@@ -187,7 +215,9 @@ pub fn start(options: StartOptions) -> Result<PhoneHandle, StartError> {
         mailbox: Arc::clone(&mailbox),
         media,
         network,
-        store: data_dir.map(|folder| Store::new(&folder)),
+        secrets: Arc::new(Secrets::new(store.as_ref().and_then(Store::folder))),
+        store,
+        open_browser,
         trust,
         commands: command_queue,
         inputs,

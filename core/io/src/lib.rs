@@ -8,8 +8,9 @@ mod mailbox;
 mod media_loop;
 pub mod net;
 mod priority;
+pub mod secrets;
 mod store;
 mod watch;
 
-pub use handle::{Meters, PhoneHandle, StartError, StartOptions, start};
+pub use handle::{Meters, OpenBrowser, PhoneHandle, StartError, StartOptions, start, system_browser};
 pub use store::chosen_devices;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use keyring::Entry;
 use phone_core::Private;
@@ -15,6 +15,7 @@ use phone_core::event::Notice;
 use phone_core::output::{KeptAccount, SecretCommand};
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::store::{private_folder, replace_private_file};
 
 /// How our entries are called in the key store.
@@ -182,7 +183,7 @@ impl Secrets {
         let secret: Secret = toml::from_str(&text).ok()?;
         let life = match entry.token_ends {
             // Of one that has ended only the refresh token may be good.
-            Some(ends) => Some(Duration::from_secs(ends.saturating_sub(unix_now()))),
+            Some(ends) => Some(Duration::from_secs(ends.saturating_sub(clock::unix_seconds()))),
             None => None,
         };
         let refresh = secret.refresh.map(Private::new);
@@ -230,7 +231,7 @@ fn entry(account: &KeptAccount, life: Option<Duration>, in_file: bool) -> Accoun
         streaming: hosts.streaming,
         sso_organisation: organisation,
         sso_provider: provider,
-        token_ends: life.map(|life| unix_now().saturating_add(life.as_secs())),
+        token_ends: life.map(|life| clock::unix_seconds().saturating_add(life.as_secs())),
         in_file,
     }
 }
@@ -238,16 +239,13 @@ fn entry(account: &KeptAccount, life: Option<Duration>, in_file: bool) -> Accoun
 fn no_key_store() -> Notice {
     Notice {
         id: "no-key-store",
-        text: "This computer has no key store that can be used, so the sign-in is kept in a file that only you can read."
-            .to_owned(),
+        text:
+            "This computer has no key store that can be used, so the sign-in is kept in a file that only you can read."
+                .to_owned(),
         remedy: "Sign out to remove it. With a key store (on Linux a Secret Service such as GNOME Keyring or KWallet) \
                  it is kept there."
             .to_owned(),
     }
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn read_toml<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {

@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use phone_core::event::Notice;
 use phone_core::snapshot::RoleView;
 use phone_core::sound::{DeviceChoice, SoundRole};
-use phone_core::{Command, Snapshot};
+use phone_core::{Command, Private, Snapshot};
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "settings.toml";
+/// Media sessions that the service believes in; gone after a clean end.
+const SESSIONS: &str = "sessions.json";
 /// Larger is not ours.
 const FILE_LIMIT: u64 = 256 * 1024;
 
@@ -130,29 +132,65 @@ impl Store {
         toml::from_str(&text).map_err(|error| error.message().to_owned())
     }
 
-    /// Replaces the file as a whole: it is never half written, not even when the power fails.
     pub(crate) fn save(&self, settings: &Settings) -> io::Result<()> {
         let text = toml::to_string(settings).map_err(io::Error::other)?;
         if let Some(folder) = self.path.parent() {
             private_folder(folder)?;
         }
-        let new = self.path.with_extension("toml.new");
-        let mut file = private_file(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&new, &self.path)
+        replace_private_file(&self.path, &text)
+    }
+
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        self.path.parent().map(Path::to_owned)
+    }
+
+    /// What a program that ended without saying good-bye left on the service.
+    pub(crate) fn left_sessions(&self) -> Option<Private<String>> {
+        let path = self.path.with_file_name(SESSIONS);
+        let facts = fs::metadata(&path).ok().filter(|facts| facts.is_file() && facts.len() <= FILE_LIMIT)?;
+        (facts.len() > 0).then(|| fs::read_to_string(&path).ok()).flatten().map(Private::new)
+    }
+
+    /// Empty: there is nothing to be ended any more. Not synced: what a power failure loses here is an idle time.
+    pub(crate) fn keep_sessions(&self, text: &Private<String>) {
+        let path = self.path.with_file_name(SESSIONS);
+        let write = || -> io::Result<()> {
+            if text.reveal().is_empty() {
+                return fs::remove_file(&path);
+            }
+            if let Some(folder) = path.parent() {
+                private_folder(folder)?;
+            }
+            private_file(&path)?.write_all(text.reveal().as_bytes())
+        };
+        if let Err(error) = write()
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "open sessions could not be noted");
+        }
     }
 }
 
+/// Replaces a file as a whole: it is never half written, not even when the power fails.
+pub(crate) fn replace_private_file(path: &Path, text: &str) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    let mut file = private_file(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&new, path)
+}
+
 #[cfg(unix)]
-fn private_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 #[cfg(not(unix))]
-fn private_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
     // The user's own application folder; its access list is inherited.
     fs::create_dir_all(path)
 }
@@ -222,6 +260,18 @@ mod tests {
         store.save(&some_settings()).unwrap();
         assert_eq!(fs::metadata(&folder.0).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(fs::metadata(folder.0.join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn open_sessions_are_noted_until_they_end() {
+        let folder = Folder::new("sessions");
+        let store = Store::new(&folder.0);
+        assert_eq!(store.left_sessions(), None);
+        store.keep_sessions(&"{}".into());
+        assert_eq!(store.left_sessions(), Some("{}".into()));
+        store.keep_sessions(&"".into());
+        store.keep_sessions(&"".into());
+        assert_eq!(store.left_sessions(), None);
     }
 
     #[test]

@@ -50,6 +50,8 @@ impl Phone {
             }),
             data_dir,
             allow_loopback: true,
+            open_browser: Arc::new(|_| false),
+            extra_ca: None,
         };
         Self { handle: phone_io::start(options).unwrap(), wakes, sound }
     }

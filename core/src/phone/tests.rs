@@ -2,9 +2,13 @@
 
 mod calls;
 mod connect;
+mod foreign;
 mod held;
 mod orders;
 mod service;
+mod settings;
+mod sign_in;
+mod transfer;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,9 +16,10 @@ use std::time::{Duration, Instant};
 
 use self::service::Service;
 use super::*;
-use crate::input::LinkClosed;
+use crate::command::KeptToken;
+use crate::input::{BrowserEvent, LinkClosed};
 use crate::media::{Codec, DescriptionKind, Dscp, MediaEvent, MediaPath};
-use crate::output::{HttpBody, HttpRequest};
+use crate::output::{BrowserCommand, HttpBody, HttpRequest, KeptAccount, SecretCommand};
 use crate::redact::Private;
 
 /// A [`Phone`] and a [`Service`] on a clock that moves only when told to. Messages take no time.
@@ -32,6 +37,11 @@ struct Sim {
     media: Vec<SessionId>,
     /// Sign-in and keep-alive are left out of the transcript until then.
     quiet: bool,
+    /// The page that the browser shows.
+    browser: Option<(crate::ids::RequestId, String)>,
+    kept: Option<(Box<KeptAccount>, KeptToken)>,
+    /// What a program that dies now would find again.
+    left: String,
 }
 
 impl Sim {
@@ -52,6 +62,9 @@ impl Sim {
             microphones: BTreeMap::new(),
             media: Vec::new(),
             quiet: true,
+            browser: None,
+            kept: None,
+            left: String::new(),
         }
     }
 
@@ -135,6 +148,25 @@ impl Sim {
                 inputs.extend(said.replies.into_iter().map(|text| Input::LinkReceived { link, text }));
             }
             Output::Http(request) => self.http(&request, inputs),
+            Output::Browser(BrowserCommand::Listen { wait, ports, state }) => {
+                self.note(&format!("browser listen {ports:?}"));
+                self.service.browser_state = state.into_inner();
+                let uri = "http://127.0.0.1:21451/callback".to_owned();
+                inputs.push_back(Input::Browser(BrowserEvent::Listening { wait, uri }));
+            }
+            Output::Browser(BrowserCommand::Open { wait, url }) => {
+                self.note("browser open");
+                self.browser = Some((wait, url.into_inner()));
+            }
+            Output::Browser(BrowserCommand::Stop { .. }) => self.note("browser stop"),
+            Output::Secret(SecretCommand::Keep { account, token }) => {
+                let life = token.life.map(|life| life.as_secs());
+                let refresh = token.refresh.is_some();
+                self.note(&format!("keep token of {} for {life:?} s, refresh {refresh}", account.key));
+                self.kept = Some((account, token));
+            }
+            Output::Secret(SecretCommand::Forget { key }) => self.note(&format!("forget token of {key}")),
+            Output::KeepSessions(text) => self.left = text.into_inner(),
             Output::Media(command) => self.media(command, inputs),
             Output::Sound(SoundCommand::Tone(tone)) => {
                 let tone = tone.map_or("off".to_owned(), |tone| format!("{tone:?}"));
@@ -159,7 +191,8 @@ impl Sim {
     fn http(&mut self, request: &HttpRequest, inputs: &mut VecDeque<Input>) {
         let path = request.url.trim_start_matches("http://service.test:1").trim_start_matches("/api/v2");
         let boring = path.contains("/metadata")
-            || path == "/conversations/calls" && request.method == crate::output::Method::Get;
+            || path == "/conversations/calls" && request.method == crate::output::Method::Get
+            || path.starts_with("/stations/") && request.method == crate::output::Method::Get;
         if !self.quiet && !boring {
             let body = match &request.body {
                 HttpBody::Json(json) => json.reveal().clone(),

@@ -514,6 +514,8 @@ impl World {
                     }
                 }
                 Output::Http(request) => self.http(who, request),
+                // Nobody here has a browser or a key store.
+                Output::Browser(_) | Output::Secret(_) | Output::KeepSessions(_) => {}
                 Output::Media(_) | Output::Sound(_) | Output::Event(_) => unreachable!("done by the phone's side"),
             }
         }

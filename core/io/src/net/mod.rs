@@ -4,6 +4,7 @@ pub(crate) mod cause;
 pub(crate) mod http;
 pub mod legs;
 mod proxy;
+pub(crate) mod redirect;
 mod resolve;
 mod tcp_stream;
 #[cfg(test)]

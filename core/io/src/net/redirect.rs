@@ -91,16 +91,12 @@ async fn serve(mut stream: TcpStream, host: &str, state: &Private<String>) -> Op
     let head = read_head(&mut stream).await;
     let verdict = head.as_deref().map_or(Verdict::NotOurs, |head| judge(head, host, state));
     let page = match &verdict {
-        Verdict::Ours { refused: false, .. } => page(
-            200,
-            "You are signed in",
-            "You can close this page and go back to Offhook.",
-        ),
-        Verdict::Ours { refused: true, .. } => page(
-            200,
-            "The sign-in was not completed",
-            "Go back to Offhook; it says why and what to do.",
-        ),
+        Verdict::Ours { refused: false, .. } => {
+            page(200, "You are signed in", "You can close this page and go back to Offhook.")
+        }
+        Verdict::Ours { refused: true, .. } => {
+            page(200, "The sign-in was not completed", "Go back to Offhook; it says why and what to do.")
+        }
         Verdict::NotOurs => page(
             400,
             "This does not belong to a sign-in of Offhook",
@@ -161,7 +157,8 @@ fn judge(head: &str, host: &str, state: &Private<String>) -> Verdict {
     if named != [host] {
         return Verdict::NotOurs;
     }
-    let Some(url) = target.starts_with('/').then(|| Url::parse(&format!("http://{host}{target}")).ok()).flatten() else {
+    let Some(url) = target.starts_with('/').then(|| Url::parse(&format!("http://{host}{target}")).ok()).flatten()
+    else {
         return Verdict::NotOurs;
     };
     if url.path() != PATH {
@@ -214,7 +211,10 @@ mod tests {
     fn only_the_answer_to_our_question_is_let_in() {
         let ours = verdict("/callback?code=c&state=right", HOST);
         assert_eq!(ours, Verdict::Ours { query: "code=c&state=right".into(), refused: false });
-        assert!(matches!(verdict("/callback?error=access_denied&state=right", HOST), Verdict::Ours { refused: true, .. }));
+        assert!(matches!(
+            verdict("/callback?error=access_denied&state=right", HOST),
+            Verdict::Ours { refused: true, .. }
+        ));
         for hostile in [
             "/callback?code=c&state=wrong",
             "/callback?code=c",
@@ -230,7 +230,11 @@ mod tests {
         for host in ["evil.example", "localhost:21451", "127.0.0.1:80", "127.0.0.1:21451\r\nHost: evil.example"] {
             assert_eq!(verdict("/callback?code=c&state=right", host), Verdict::NotOurs, "{host}");
         }
-        let post = judge(&format!("POST /callback?code=c&state=right HTTP/1.1\r\nHost: {HOST}\r\n\r\n"), HOST, &"right".into());
+        let post = judge(
+            &format!("POST /callback?code=c&state=right HTTP/1.1\r\nHost: {HOST}\r\n\r\n"),
+            HOST,
+            &"right".into(),
+        );
         assert_eq!((post, verdict("/favicon.ico", HOST)), (Verdict::NotOurs, Verdict::NotHere));
     }
 
@@ -251,11 +255,7 @@ mod tests {
     }
 
     /// Runs a door and what a test does at it, on a thread of its own.
-    fn at_the_door(
-        ports: Vec<u16>,
-        limit: Duration,
-        visit: impl FnOnce(u16) + Send + 'static,
-    ) -> Vec<BrowserEvent> {
+    fn at_the_door(ports: Vec<u16>, limit: Duration, visit: impl FnOnce(u16) + Send + 'static) -> Vec<BrowserEvent> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (answers, mut inputs) = mpsc::channel(8);

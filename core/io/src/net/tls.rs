@@ -1,8 +1,10 @@
 //! Which certificates are trusted: the operating system's, and any that were added by name.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 /// A cheap handle; all copies share what was loaded.
@@ -26,6 +28,16 @@ impl Trust {
     /// The operating system's roots and these.
     pub fn with_roots(extra: Vec<CertificateDer<'static>>) -> Self {
         Self { inner: Arc::new(Inner { extra, config: OnceLock::new() }) }
+    }
+
+    /// The operating system's roots and those in a PEM file.
+    pub fn with_file(path: &Path) -> Result<Self, String> {
+        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())?;
+        let extra = certificates.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+        if extra.is_empty() {
+            return Err("there is no certificate in it".to_owned());
+        }
+        Ok(Self::with_roots(extra))
     }
 
     /// The client side of TLS. The first call reads the system's store, which takes tens of milliseconds: never on

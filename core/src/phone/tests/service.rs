@@ -28,6 +28,24 @@ pub struct Service {
     token: u32,
     pub token_good: bool,
     pub persistent: bool,
+    pub force_turn: bool,
+    /// Gives refresh tokens.
+    pub refreshes: bool,
+    /// Seconds a token is good for.
+    pub token_life: u64,
+    /// What the browser has to bring back.
+    pub browser_state: String,
+    /// Phones of this user as administration tells; `None`: that is not for this user.
+    pub admin_phones: Option<Value>,
+    /// Of a station that is not this user's.
+    pub station_user: &'static str,
+    /// Participants beside the two of every conversation.
+    pub more: Vec<Value>,
+    /// Facts of the user's own participant.
+    pub own: Value,
+    pub last_station: bool,
+    /// Pings that came from the phone.
+    pub pings: u32,
     pub appearances: u32,
     pub stun: bool,
     pub stations: usize,
@@ -59,6 +77,16 @@ impl Service {
             token: 0,
             token_good: true,
             persistent: false,
+            force_turn: false,
+            refreshes: false,
+            token_life: 86_400,
+            browser_state: String::new(),
+            admin_phones: None,
+            station_user: USER,
+            more: Vec::new(),
+            own: Value::Null,
+            last_station: false,
+            pings: 0,
             appearances: 1,
             stun: true,
             stations: 1,
@@ -128,7 +156,9 @@ impl Service {
             "/api/v2/organizations/me" => json!({"id": "O", "name": "Test Org"}),
             "/api/v2/users/me?expand=station" => {
                 let station = (self.stations == 1).then(|| json!({"id": "ST1"}));
-                json!({"id": USER, "name": "Ana", "chat": {"jabberId": BARE}, "station": {"effectiveStation": station}})
+                let last = self.last_station.then(|| json!({"id": "ST9"}));
+                json!({"id": USER, "name": "Ana", "chat": {"jabberId": BARE},
+                    "station": {"effectiveStation": station, "lastAssociatedStation": last}})
             }
             "/api/v2/notifications/channels?connectionType=streaming" => {
                 self.channels += 1;
@@ -142,6 +172,16 @@ impl Service {
             "/api/v2/conversations/calls" => {
                 json!({"entities": self.living.values().cloned().collect::<Vec<_>>()})
             }
+            path if path.starts_with("/api/v2/telephony/providers/edges/phones?") => match &self.admin_phones {
+                Some(phones) => phones.clone(),
+                None => return Ok(reply(403, &json!({"message": "Missing permission telephony:plugin:all"}))),
+            },
+            path if path.ends_with("/consult") && request.method == Method::Post => {
+                json!({"destinationParticipantId": "T1"})
+            }
+            path if path.ends_with("/wrapupcodes") => {
+                json!([{"id": "W1", "name": "Sale"}, {"id": "W2", "name": "No sale."}])
+            }
             path if path.contains("/subscriptions") => json!({"entities": []}),
             path if path.starts_with("/api/v2/conversations/") && request.method == Method::Get => {
                 let id = path.trim_start_matches("/api/v2/conversations/");
@@ -154,8 +194,10 @@ impl Service {
     }
 
     fn station(&self, number: usize) -> Value {
-        json!({"id": format!("ST{number}"), "name": format!("Phone {number}"), "status": "ASSOCIATED", "userId": USER,
-            "webRtcUserId": USER, "type": "inin_webrtc_softphone", "webRtcPersistentEnabled": self.persistent,
+        let user = self.station_user;
+        json!({"id": format!("ST{number}"), "name": format!("Phone {number}"), "status": "ASSOCIATED", "userId": user,
+            "webRtcUserId": user, "type": "inin_webrtc_softphone", "webRtcPersistentEnabled": self.persistent,
+            "webRtcForceTurn": self.force_turn,
             "webRtcCallAppearances": self.appearances, "webRtcMediaDscp": 34})
     }
 
@@ -174,6 +216,19 @@ impl Service {
         HttpResponse { status: 302, retry_after_s: None, location: Some(location), body: Vec::new() }
     }
 
+    /// The user signed in on this page: the query that the browser comes back with.
+    pub fn page(&mut self, url: &str) -> String {
+        let url = url::Url::parse(url).expect("a url");
+        let field = |name: &str| {
+            url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+        };
+        assert_eq!((field("client_id").as_str(), field("code_challenge_method").as_str()), ("client-1", "S256"));
+        assert_eq!(field("redirect_uri"), "http://127.0.0.1:21451/callback");
+        assert_eq!(field("state"), self.browser_state);
+        self.challenge = field("code_challenge");
+        format!("code=CODE&state={}", self.browser_state)
+    }
+
     pub fn forge_state(&mut self) {
         self.state = "forge".into();
     }
@@ -182,10 +237,16 @@ impl Service {
         let HttpBody::Form(form) = &request.body else { panic!("the token request is a form") };
         let form: BTreeMap<_, _> = form.iter().map(|(key, value)| (*key, value.reveal().as_str())).collect();
         assert!(request.bearer.is_none(), "a public client has no credentials");
-        assert_eq!((form["grant_type"], form["code"]), ("authorization_code", "CODE"));
-        assert_eq!(crate::entropy::pkce_challenge(form["code_verifier"]), self.challenge);
+        if form["grant_type"] == "refresh_token" {
+            assert_eq!(form["refresh_token"], format!("REFRESH-{}", self.token));
+        } else {
+            assert_eq!((form["grant_type"], form["code"]), ("authorization_code", "CODE"));
+            assert_eq!(crate::entropy::pkce_challenge(form["code_verifier"]), self.challenge);
+        }
         self.token += 1;
-        let body = json!({"access_token": self.current_token(), "token_type": "bearer", "expires_in": 86_400});
+        let refresh = self.refreshes.then(|| format!("REFRESH-{}", self.token));
+        let body = json!({"access_token": self.current_token(), "token_type": "bearer", "expires_in": self.token_life,
+            "refresh_token": refresh});
         HttpResponse { status: 200, retry_after_s: None, location: None, body: body.to_string().into_bytes() }
     }
 
@@ -299,7 +360,10 @@ impl Service {
                 let body = format!(r#"<services xmlns="urn:xmpp:extdisco:1">{service}</services>"#);
                 Said { note: None, replies: vec![result(&body)] }
             }
-            "ping" => Said { note: None, replies: vec![result("")] },
+            "ping" => {
+                self.pings += 1;
+                Said { note: None, replies: vec![result("")] }
+            }
             "pubsub" => {
                 assert_eq!(element.attr("to"), Some("notifications.service.test:1"));
                 Said { note: None, replies: vec![result("")] }
@@ -372,10 +436,17 @@ impl Service {
         for (key, value) in extra.as_object().into_iter().flatten() {
             own[key] = value.clone();
         }
-        let body = json!({"id": id, "participants": [
-            {"id": format!("X-{id}"), "purpose": "external", "name": "Ben", "address": "tel:+13175550100",
-                "calls": [{"id": "far", "state": "connected", "direction": direction}]},
-            {"id": format!("P-{id}"), "purpose": "agent", "userId": USER, "calls": [own]}]});
+        let mut mine = json!({"id": format!("P-{id}"), "purpose": "agent", "userId": USER, "calls": [own]});
+        for (key, value) in self.own.as_object().into_iter().flatten() {
+            mine[key] = value.clone();
+        }
+        let mut participants = vec![
+            json!({"id": format!("X-{id}"), "purpose": "external", "name": "Ben", "address": "tel:+13175550100",
+                "calls": [{"id": "far", "state": "connected", "direction": direction}]}),
+            mine,
+        ];
+        participants.extend(self.more.iter().cloned());
+        let body = json!({"id": id, "participants": participants});
         if matches!(state, "disconnected" | "terminated") {
             self.living.remove(id);
         } else {
