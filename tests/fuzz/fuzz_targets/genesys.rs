@@ -6,5 +6,6 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     fuzz::stanza(bytes);
     fuzz::notification(bytes);
     fuzz::http_body(bytes);
+    fuzz::sign_in_answer(bytes);
     fuzz::line(std::time::Instant::now(), bytes);
 });

@@ -164,7 +164,8 @@ fn judge(head: &str, host: &str, state: &Private<String>) -> Verdict {
     if url.path() != PATH {
         return Verdict::NotHere;
     }
-    let values = |name: &str| url.query_pairs().filter(|(key, _)| key == name).map(|(_, v)| v.into_owned());
+    let values =
+        |name: &'static str| url.query_pairs().filter(move |(key, _)| key == name).map(|(_, v)| v.into_owned());
     let states: Vec<String> = values("state").collect();
     let (codes, errors) = (values("code").count(), values("error").count());
     if states.as_slice() != [state.reveal().clone()] || codes + errors != 1 {

@@ -42,6 +42,15 @@ pub fn http_body(data: &[u8]) {
     drop(wire::parse::<wire::Page<wire::Conversation>>(data));
     drop(wire::parse::<wire::Created>(data));
     drop(wire::parse::<wire::Failure>(data));
+    drop(wire::parse::<wire::Page<wire::AdminPhone>>(data));
+    drop(wire::parse::<wire::Page<wire::Subscription>>(data));
+    drop(wire::parse::<wire::OneOrMany<wire::WrapUpCode>>(data));
+    drop(wire::parse::<wire::ConsultStarted>(data));
+}
+
+/// What the browser brings back.
+pub fn sign_in_answer(data: &[u8]) {
+    super::signin::fuzz_answer(data);
 }
 
 /// A whole line that signs in and is told nonsense: each piece of the data, cut at line feeds, answers whatever it
@@ -95,6 +104,7 @@ mod tests {
             stanza(&data);
             notification(&data);
             http_body(&data);
+            sign_in_answer(&data);
             line(crate::media::testing::epoch(), &data);
         }
     }

@@ -107,7 +107,6 @@ fn a_session_only_the_service_knows_is_ended_first() {
     insta::assert_snapshot!(sim.transcript, @r"
         0.0  DELETE /users/stations/me/associatedstation
         0.0  PUT /users/stations/me/associatedstation/ST1
-        0.0  GET /stations/ST1
     ");
     assert_eq!(sim.standing_word(), "Ready");
 }
