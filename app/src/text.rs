@@ -284,6 +284,7 @@ pub fn retries_in(left: u64) -> String {
 pub fn sign_in_step(step: SignInStep) -> &'static str {
     match step {
         SignInStep::Contacting => "Reaching the service",
+        SignInStep::Browser => "Waiting for your browser",
         SignInStep::Authorising => "Asking for permission",
         SignInStep::Identity => "Reading who you are",
         SignInStep::Connecting => "Opening the connection",

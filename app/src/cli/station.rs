@@ -75,7 +75,9 @@ pub fn start_phone(
     let relay = if settings.force_relay { RelayPolicy::ForceRelay } else { RelayPolicy::All };
     let phone = PhoneConfig { relay, dscp: settings.dscp, auto_answer, seed: seed(), ..PhoneConfig::default() };
     let sound = phone_device::start(sound);
-    phone_io::start(StartOptions { phone, sound, wake, data_dir, allow_loopback }).map_err(|error| {
+    let open_browser = phone_io::system_browser();
+    let options = StartOptions { phone, sound, wake, data_dir, allow_loopback, open_browser, extra_ca: None };
+    phone_io::start(options).map_err(|error| {
         Failure::usage(
             "no-threads",
             format!("The phone could not be started: {}.", with_causes(&error)),

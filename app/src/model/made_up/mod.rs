@@ -21,6 +21,8 @@ pub fn call(id: u64, name: &str, state: CallState, started: Instant) -> CallView
         muted: false,
         pending: None,
         hold_refused: None,
+        transfer_refused: None,
+        consult: None,
         started,
         connected: connected.then_some(started),
         quality: None,
