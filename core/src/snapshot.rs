@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::command::SpeakWith;
 use crate::event::{CallDirection, EndReason, Notice, Quality};
 use crate::ids::CallId;
-use crate::media::MediaUp;
+use crate::media::{IceServer, MediaUp};
 use crate::redact::Private;
 use crate::sound::{DeviceChoice, SoundDevice, SoundProblem};
 
@@ -36,6 +36,9 @@ pub struct Snapshot {
     pub recent: Vec<RecentCall>,
     /// Force relay is in force, and why.
     pub relay_forced: bool,
+    /// STUN and TURN servers that the service names, and the mark for media (0–63): for diagnosis.
+    pub media_servers: Vec<IceServer>,
+    pub dscp: u8,
     /// Changes whenever the snapshot does.
     pub revision: u64,
 }

@@ -14,6 +14,11 @@ pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// Seconds since 1970-01-01 UTC with their fractions, for holding the wall clock against another's.
+pub fn wall_seconds() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
 /// Tells sleep from waking by looking at two clocks: the loop's own, which some systems stop during sleep, and the
 /// wall clock, which never stops.
 #[derive(Debug)]

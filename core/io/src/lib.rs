@@ -8,6 +8,7 @@ mod mailbox;
 mod media_loop;
 pub mod net;
 mod priority;
+pub mod probe;
 pub mod secrets;
 mod store;
 mod watch;

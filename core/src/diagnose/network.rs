@@ -95,9 +95,10 @@ fn proxy(check: &str, facts: &Facts) -> Line {
     }
 }
 
-/// It answered over HTTP, whatever it said; a WebSocket has to be accepted.
+/// It answered over HTTP, whatever it said. A WebSocket has to be accepted, or refused by the service itself, for want
+/// of a channel; what stands in between says other things.
 fn works(reach: &ReachFacts) -> bool {
-    reach.failed.is_none() && (!reach.websocket || reach.status == Some(101))
+    reach.failed.is_none() && (!reach.websocket || matches!(reach.status, Some(101 | 401 | 404)))
 }
 
 fn reach(check: &str, facts: &Facts, limits: &Limits) -> Line {

@@ -5,7 +5,7 @@ pub mod genesys;
 
 use std::time::{Duration, Instant};
 
-use crate::command::SpeakWith;
+use crate::command::{SignIn, SpeakWith};
 use crate::event::{CallDirection, EndReason, EndedBy, Notice};
 use crate::ids::{CallId, LinkId, RequestId, SessionId};
 use crate::input::{BrowserEvent, HttpError, HttpResponse, LinkClosed};
@@ -329,6 +329,21 @@ pub struct Capabilities {
     pub choose_phone: Can,
     pub held_session: Can,
     pub ice_restart: Can,
+}
+
+/// Where a service is reached, for checks of the way there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceAddresses {
+    /// URLs that are asked over HTTP.
+    pub requests: Vec<String>,
+    /// URL of the WebSocket. A server may refuse this one for want of a channel; that it answers is what counts.
+    pub websocket: String,
+    pub subprotocol: &'static str,
+}
+
+/// The addresses that signing in this way leads to; `None`: it names none.
+pub fn service_addresses(sign_in: &SignIn) -> Option<ServiceAddresses> {
+    genesys::service_addresses(sign_in)
 }
 
 /// One protocol machine.

@@ -15,6 +15,7 @@ mod gather;
 mod hosts;
 mod mobility;
 mod outputs;
+mod relay_probe;
 mod relays;
 mod rtp;
 mod session;
@@ -31,5 +32,6 @@ mod webrtc;
 
 pub use engine::MediaEngine;
 pub use fuzz::fuzz_receive;
+pub use relay_probe::{RelayProbe, RelayProbeEvent};
 pub use stats::mos_estimate;
 pub use types::*;

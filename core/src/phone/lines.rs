@@ -106,6 +106,7 @@ impl Phone {
     fn line_settings(&mut self, now: Instant, settings: LineSettings) {
         self.hold.handle(now, hold::Input::Policy(settings.held_session));
         self.settings = settings;
+        self.changed();
         self.call_wants_media = false;
     }
 

@@ -19,6 +19,7 @@ impl Phone {
     }
 
     pub(super) fn build_snapshot(&self) -> Snapshot {
+        let config = self.session_config();
         Snapshot {
             standing: self.standing.clone(),
             account: self.account.clone(),
@@ -34,7 +35,9 @@ impl Phone {
             muted: self.muted,
             sound: self.sound.clone(),
             recent: self.recent.iter().cloned().collect(),
-            relay_forced: self.session_config().relay == RelayPolicy::ForceRelay,
+            relay_forced: config.relay == RelayPolicy::ForceRelay,
+            media_servers: config.servers,
+            dscp: config.dscp,
             revision: self.revision,
         }
     }

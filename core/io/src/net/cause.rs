@@ -56,6 +56,14 @@ pub(crate) fn certificate_in_words(why: &rustls::CertificateError) -> String {
     }
 }
 
+/// Any error of a connection as a clause.
+pub(crate) fn in_words(error: &(dyn Error + 'static)) -> String {
+    match Cause::of(error) {
+        Cause::Untrusted(why) => format!("its certificate is not trusted: {why}"),
+        Cause::Unreachable(why) => why,
+    }
+}
+
 /// An operating system's error as a clause.
 pub(crate) fn io_in_words(error: &io::Error) -> String {
     use io::ErrorKind as K;

@@ -43,17 +43,20 @@ impl Trust {
     /// The client side of TLS. The first call reads the system's store, which takes tens of milliseconds: never on
     /// the media thread.
     pub fn config(&self) -> Arc<ClientConfig> {
-        Arc::clone(self.inner.config.get_or_init(|| {
-            let mut roots = RootCertStore::empty();
-            let loaded = rustls_native_certs::load_native_certs();
-            for error in &loaded.errors {
-                tracing::warn!(%error, "a system certificate cannot be read");
-            }
-            // What cannot be parsed is left out: a store may hold ancient certificates that no one needs.
-            roots.add_parsable_certificates(loaded.certs);
-            roots.add_parsable_certificates(self.inner.extra.iter().cloned());
-            Arc::new(client_config(roots))
-        }))
+        Arc::clone(self.inner.config.get_or_init(|| Arc::new(client_config(self.roots()))))
+    }
+
+    /// The roots themselves, read anew.
+    pub(crate) fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        let loaded = rustls_native_certs::load_native_certs();
+        for error in &loaded.errors {
+            tracing::warn!(%error, "a system certificate cannot be read");
+        }
+        // What cannot be parsed is left out: a store may hold ancient certificates that no one needs.
+        roots.add_parsable_certificates(loaded.certs);
+        roots.add_parsable_certificates(self.inner.extra.iter().cloned());
+        roots
     }
 }
 

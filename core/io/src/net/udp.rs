@@ -34,7 +34,7 @@ pub(super) fn source_towards(server: SocketAddr) -> io::Result<IpAddr> {
 
 /// Sets the differentiated services code point and reads back what the system made of it; `None` where it does not
 /// tell. A refusal is no reason not to make the call.
-pub(super) fn mark(socket: &SockRef<'_>, family: SocketAddr, dscp: u8) -> Option<u8> {
+pub(crate) fn mark(socket: &SockRef<'_>, family: SocketAddr, dscp: u8) -> Option<u8> {
     // The upper six bits of the old TOS byte (RFC 2474 §3).
     let tos = u32::from(dscp.min(63)) << 2;
     let set = if family.is_ipv4() { socket.set_tos_v4(tos) } else { set_tclass(socket, tos) };

@@ -155,6 +155,15 @@ pub struct LineOptions {
     pub left_sessions: Option<Private<String>>,
 }
 
+/// See [`super::service_addresses`].
+pub(super) fn service_addresses(sign_in: &SignIn) -> Option<super::ServiceAddresses> {
+    let hosts = Hosts::of(sign_in)?;
+    let mut requests = vec![hosts.login, hosts.api];
+    requests.dedup();
+    let websocket = format!("{}/stream/channels/diagnosis", hosts.streaming);
+    Some(super::ServiceAddresses { requests, websocket, subprotocol: "xmpp" })
+}
+
 impl GenesysLine {
     /// A line that does nothing until [`LineCommand::Connect`]. Ids of different lines never meet.
     pub fn new(line: LineId, sign_in: SignIn, entropy: Entropy, seed: u64, options: LineOptions) -> Self {
