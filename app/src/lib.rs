@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod app;
 pub mod cli;
+pub mod diagnose;
 pub mod model;
 pub mod os;
 pub mod panels;

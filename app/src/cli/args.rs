@@ -75,6 +75,7 @@ pub enum Task {
     Listen(ListenArgs),
     /// List microphones and speakers with the ids that --input and --output take
     Devices,
+    Diagnose(DiagnoseArgs),
     Exchange(ExchangeArgs),
     /// Write pictures of every panel
     #[command(hide = true)]
@@ -162,6 +163,44 @@ pub struct ListenArgs {
 pub enum Answer {
     Auto,
     Never,
+}
+
+/// Find out what is wrong with sound, network or service, and who can fix it
+///
+/// Runs the checks of the Diagnostics screen, one line each, and names the likeliest causes with their proof. The quick
+/// check takes at most 20 s and has the microphone open for at most 3 s.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  offhook diagnose --demo                                 the quick check, against a practice exchange inside
+  offhook diagnose audio                                  sound only, with an echo measurement
+  offhook diagnose full --exchange URL --report it.html   everything, with a page for IT
+  offhook diagnose --demo --json --compare monday.json    for scripts; what changed since
+
+Exit codes: 0 ready, 1 ready with warnings, 2 not ready, 3 could not run, 130 interrupted.")]
+pub struct DiagnoseArgs {
+    /// How much is checked
+    #[arg(value_enum, default_value_t = DiagnosePlan::Quick)]
+    pub plan: DiagnosePlan,
+
+    /// Write the result to this file; its name ends in .html, .txt or .json
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+
+    /// Tell what changed since this older result (a .json report)
+    #[arg(long, value_name = "OLD.json")]
+    pub compare: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub sound: SoundArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DiagnosePlan {
+    Quick,
+    Audio,
+    Network,
+    Full,
 }
 
 /// Run the practice exchange alone, until Ctrl+C
@@ -318,7 +357,7 @@ mod tests {
 
     #[test]
     fn help_teaches_with_examples() {
-        for line in ["--help", "call --help", "listen --help", "exchange --help"] {
+        for line in ["--help", "call --help", "listen --help", "exchange --help", "diagnose --help"] {
             let help = parse(line).expect_err("help is printed").to_string();
             assert!(help.contains("Examples:"), "{line}:\n{help}");
         }

@@ -63,7 +63,13 @@ pub fn sentence(line: &Line, paint: Paint) -> Option<String> {
             count => paint.text(Ink::Warn, &format!("Practice exchange stopped; rules were broken {count} times")),
         },
         // Told by other means: the moving line, the table of devices, stderr.
-        Line::Media { .. } | Line::Quality { .. } | Line::Found(_) | Line::Error(_) => return None,
+        Line::Media { .. }
+        | Line::Quality { .. }
+        | Line::Found(_)
+        | Line::Error(_)
+        | Line::Check(_)
+        | Line::Change(_)
+        | Line::Report(_) => return None,
     })
 }
 

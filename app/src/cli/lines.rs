@@ -3,6 +3,9 @@
 //! Fields may be added, never renamed without a note in the changelog.
 
 use phone_audio::sound::Class;
+use phone_core::diagnose::catalogue::Group;
+use phone_core::diagnose::report::Change;
+use phone_core::diagnose::{Report, Verdict};
 use phone_core::event::{CallReport, Notice, Quality};
 use phone_core::snapshot::MicrophoneTime;
 use phone_core::sound::{OpenedBecause, SoundRole};
@@ -92,6 +95,12 @@ pub enum Line {
     Summary(Summary),
     /// One sound device of this computer.
     Found(Found),
+    /// One check of a diagnosis is done.
+    Check(Checked),
+    /// What changed since an older result.
+    Change(Changed),
+    /// The last line of a diagnosis.
+    Report(Box<Report>),
     /// The last line of the practice exchange.
     ExchangeSummary {
         violations: Vec<String>,
@@ -156,6 +165,35 @@ pub struct Found {
 pub enum DeviceKind {
     Input,
     Output,
+}
+
+/// One check of a diagnosis.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Checked {
+    pub id: &'static str,
+    pub name: &'static str,
+    pub group: Group,
+    pub verdict: Verdict,
+    pub words: String,
+    pub value: String,
+    pub limit: String,
+}
+
+/// A check that ended differently than in an older result; `null`: it was not made.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Changed {
+    pub id: String,
+    pub name: String,
+    pub worse: bool,
+    pub before: Option<phone_core::diagnose::Line>,
+    pub after: Option<phone_core::diagnose::Line>,
+}
+
+impl From<Change> for Changed {
+    fn from(change: Change) -> Self {
+        let Change { check, name, before, after, worse } = change;
+        Self { id: check, name, worse, before, after }
+    }
 }
 
 /// The word of a class, as in the rest of the JSON.

@@ -4,6 +4,7 @@ mod args;
 mod call;
 mod config;
 mod devices;
+mod diagnose;
 mod exchange;
 mod exit;
 mod human;
@@ -79,6 +80,7 @@ fn start(arguments: &Arguments, voice: &mut Voice) -> Result<Exit, Failure> {
         }
         Some(Task::Call(args)) => call::call(args, &settings, voice, &Interrupt::listen(|| {})?),
         Some(Task::Listen(args)) => listen::listen(args, &settings, voice, &Interrupt::listen(|| {})?),
+        Some(Task::Diagnose(args)) => diagnose::diagnose(args, &settings, voice, &Interrupt::listen(|| {})?),
         Some(Task::Devices) => devices::devices(&settings, voice),
         Some(Task::Exchange(args)) => exchange::exchange(args, voice, &Interrupt::listen(|| {})?),
         Some(Task::Screenshots(args)) => window::screenshots(args),

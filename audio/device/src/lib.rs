@@ -6,6 +6,7 @@
 pub mod callback;
 mod catalog;
 mod host;
+pub mod mixer;
 #[cfg(target_os = "linux")]
 mod pulse;
 mod sound_thread;
