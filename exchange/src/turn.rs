@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use stun_proto::Instant as TurnInstant;
+use stun_proto::types::attribute::XorMappedAddress;
+use stun_proto::types::message::{BINDING, Message, MessageClass, MessageWriteVec};
+use stun_proto::types::prelude::{MessageWrite, MessageWriteExt};
 use turn_server_proto::api::{SocketAllocateError, Transmit, TurnServerApi as _, TurnServerPollRet};
 use turn_server_proto::server::TurnServer;
 use turn_server_proto::types::{AddressFamily, TransportType};
@@ -366,6 +369,10 @@ impl Relay {
 
     /// Hands one datagram or frame to the machine and sends what it answers.
     fn receive(&mut self, now: Instant, side: Side, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+        if let Some(answer) = answer_to_binding(&bytes, from) {
+            self.transmit(side, to, from, &answer);
+            return;
+        }
         let now = self.turn_now(now);
         let answer = self.server(side).recv(Transmit::new(bytes, TransportType::Udp, from, to), now);
         if let Some(answer) = answer {
@@ -477,6 +484,18 @@ impl Relay {
         self.relayed.insert(token, Relayed { socket, address, side, client });
         Ok(address)
     }
+}
+
+/// The answer to a STUN Binding request (RFC 8489 §6): the machine would send it to its own address.
+fn answer_to_binding(bytes: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
+    let request = Message::from_bytes(bytes).ok()?;
+    if !request.has_class(MessageClass::Request) || !request.has_method(BINDING) {
+        return None;
+    }
+    let mut response = Message::builder_success(&request, MessageWriteVec::new());
+    response.add_attribute(&XorMappedAddress::new(from, request.transaction_id())).ok()?;
+    response.add_fingerprint().ok()?;
+    Some(response.finish())
 }
 
 /// Writes what waits; `false` when the stream is broken.
@@ -633,6 +652,19 @@ mod tests {
         for tcp in [false, true] {
             assert_eq!(round_trip(&link, tcp, "secret").as_deref(), Some(PAYLOAD), "tcp: {tcp}");
         }
+    }
+
+    #[test]
+    fn a_binding_request_is_answered_with_the_address_it_came_from() {
+        let link = start(LOOPBACK, "user", "secret").unwrap();
+        let socket = StdSocket::bind(SocketAddr::new(LOOPBACK, 0)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        let (request, transaction) = phone_core::diagnose::stun::request(phone_core::diagnose::stun::AnswerFrom::Here);
+        socket.send_to(&request, link.udp).unwrap();
+        let mut buffer = [0; 500];
+        let (length, _) = socket.recv_from(&mut buffer).unwrap();
+        let reply = phone_core::diagnose::stun::reply(&buffer[..length], transaction).unwrap();
+        assert_eq!(reply.mapped, socket.local_addr().unwrap());
     }
 
     #[test]
