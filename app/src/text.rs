@@ -139,6 +139,41 @@ pub const NO_SPEAKER: &str = "No speaker found. Plug one in; it appears here at 
 // Pages
 pub const TAB_CALLS: &str = "Calls";
 pub const TAB_SETTINGS: &str = "Settings";
+pub const TAB_DIAGNOSTICS: &str = "Diagnostics";
+
+// Diagnostics
+pub const DIAG_CLAIM: &str = "Finds the cause, shows the proof, and says who can fix it.";
+pub const DIAG_QUICK: &str = "Quick check";
+pub const DIAG_QUICK_NOTE: &str = "Sound, network and service";
+pub const DIAG_QUICK_TIME: &str = "20 s";
+pub const DIAG_PROBLEM: &str = "I have a problem";
+pub const DIAG_PROBLEM_NOTE: &str = "Pick what you notice";
+pub const DIAG_FULL: &str = "Full check for IT";
+pub const DIAG_FULL_NOTE: &str = "Everything, with a report";
+pub const DIAG_FULL_TIME: &str = "1 min";
+pub const DIAG_NEVER: &str = "Not checked yet";
+pub const DIAG_OPEN: &str = "Open";
+pub const DIAG_STARTING: &str = "Starting";
+pub const DIAG_WAITING: &str = "waiting";
+pub const DIAG_MEASURING: &str = "Measuring";
+pub const DIAG_STOP: &str = "Stop";
+pub const DIAG_NOT_CHECKED: &str = "not checked";
+pub const DIAG_CHECK: &str = "Look below";
+pub const DIAG_CHECK_SOUND: &str = "Check sound";
+pub const DIAG_CHECK_NETWORK: &str = "Check network";
+pub const DIAG_CHECK_SERVICE: &str = "Check sign-in";
+pub const DIAG_CHECK_COMPUTER: &str = "Check computer";
+pub const DIAG_COPY: &str = "Copy message for IT";
+pub const DIAG_AGAIN: &str = "Check again";
+pub const DIAG_SHOW_ALL: &str = "Show all";
+pub const DIAG_SHOW_LESS: &str = "Show less";
+pub const DIAG_EXPORT: &str = "Save the result";
+pub const DIAG_CHANGED: &str = "Changed since the last check";
+pub const DIAG_COPIED: &str = "Copied. Paste it into a chat with IT.";
+pub const DIAG_UNMUTING: &str = "Switched on in the system.";
+pub const DIAG_UNMUTE_FAILED: &str = "The system did not let Offhook switch it on. Open the sound settings.";
+pub const DIAG_CANNOT_OPEN: &str = "The system’s settings could not be opened from here.";
+pub const DIAG_SIGNING_IN: &str = "Trying to connect again.";
 pub const PAGE_SOUND: &str = "Sound";
 pub const PAGE_SETTINGS: &str = "Settings";
 pub const BACK: &str = "Back";
@@ -247,6 +282,48 @@ pub fn rings_of(total: u64) -> String {
 
 pub fn is_calling(name: &str) -> String {
     format!("{name} is calling")
+}
+
+pub fn seconds_left(count: u64) -> String {
+    format!("{count} s left")
+}
+
+/// `11 other checks passed`; without a cause they are not “other”.
+pub fn checks_passed(count: usize, alone: bool) -> String {
+    match (count, alone) {
+        (1, true) => "1 check passed".to_owned(),
+        (1, false) => "1 other check passed".to_owned(),
+        (count, true) => format!("{count} checks passed"),
+        (count, false) => format!("{count} other checks passed"),
+    }
+}
+
+/// The line under the three ways in: `Ready · quick check 5 min ago`.
+pub fn last_check(title: &str, age: Duration) -> String {
+    format!(" · {} {}", title.to_lowercase(), ago(age))
+}
+
+pub fn saved_to(folder: &str) -> String {
+    format!("Saved to {folder}: a page, a text and a file to compare with.")
+}
+
+pub fn not_saved(why: &str) -> String {
+    format!("The result could not be saved: {why}.")
+}
+
+/// The main button of a cause.
+pub fn remedy(remedy: &phone_core::diagnose::Remedy) -> String {
+    use phone_core::diagnose::Remedy;
+    match remedy {
+        Remedy::UseDevice { name, .. } => format!("Use {name}"),
+        Remedy::Unmute { name, .. } => format!("Switch {name} on"),
+        Remedy::OpenPermissions => "Open microphone settings".to_owned(),
+        Remedy::OpenSystemSound => "Open sound settings".to_owned(),
+        Remedy::OpenDevices => "Choose devices".to_owned(),
+        Remedy::SignInAgain => "Try to connect again".to_owned(),
+        Remedy::CopyForIt => DIAG_COPY.to_owned(),
+        Remedy::CheckAgain => DIAG_AGAIN.to_owned(),
+    }
 }
 
 pub fn seconds(count: u64) -> String {

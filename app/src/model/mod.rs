@@ -1,6 +1,7 @@
 //! From the phone's snapshot to what a panel shows. Pure: no drawing, no clock, no phone.
 
 pub mod calls;
+pub mod findings;
 pub mod history;
 pub mod made_up;
 pub mod phones;

@@ -12,6 +12,8 @@ impl Icon {
     pub const ARROW_BEND_UP_RIGHT: Self = Self('\u{E026}');
     pub const ARROW_LEFT: Self = Self('\u{E058}');
     pub const ARROWS_CLOCKWISE: Self = Self('\u{E094}');
+    pub const ARROW_CLOCKWISE: Self = Self('\u{E036}');
+    pub const ARROW_RIGHT: Self = Self('\u{E06C}');
     pub const BACKSPACE: Self = Self('\u{E0AE}');
     pub const BELL: Self = Self('\u{E0CE}');
     pub const BELL_RINGING: Self = Self('\u{E5E8}');
@@ -20,11 +22,16 @@ impl Icon {
     pub const CHECK: Self = Self('\u{E182}');
     pub const CHECK_CIRCLE: Self = Self('\u{E184}');
     pub const CIRCLE: Self = Self('\u{E18A}');
+    pub const CLIPBOARD_TEXT: Self = Self('\u{E198}');
+    pub const CLOCK: Self = Self('\u{E19A}');
+    pub const COPY: Self = Self('\u{E1CA}');
     pub const DOTS_THREE: Self = Self('\u{E1FE}');
     pub const DOTS_THREE_VERTICAL: Self = Self('\u{E208}');
+    pub const EXPORT: Self = Self('\u{EAF0}');
     pub const GEAR: Self = Self('\u{E272}');
     pub const HEADPHONES: Self = Self('\u{E2A6}');
     pub const HEADSET: Self = Self('\u{E584}');
+    pub const LIGHTNING: Self = Self('\u{E2DE}');
     pub const LINK: Self = Self('\u{E2E6}');
     pub const MAGNIFYING_GLASS: Self = Self('\u{E30C}');
     pub const MICROPHONE: Self = Self('\u{E326}');
@@ -43,7 +50,10 @@ impl Icon {
     pub const PLAY: Self = Self('\u{E3D0}');
     pub const PLUS: Self = Self('\u{E3D4}');
     pub const PROHIBIT: Self = Self('\u{E3DE}');
+    pub const QUESTION: Self = Self('\u{E3E8}');
     pub const SPEAKER: Self = Self('\u{E44A}');
+    pub const STETHOSCOPE: Self = Self('\u{E7EA}');
+    pub const STOP: Self = Self('\u{E46C}');
     pub const SWAP: Self = Self('\u{E83C}');
     pub const USERS: Self = Self('\u{E4D6}');
     pub const WARNING: Self = Self('\u{E4E0}');

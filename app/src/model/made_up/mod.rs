@@ -1,5 +1,6 @@
 //! Made-up pictures of a phone, for tests and for the screenshots.
 
+pub mod diagnosis;
 pub mod scenes;
 
 use std::time::Instant;
