@@ -15,6 +15,8 @@ use phone_core::{Command, Snapshot};
 use phone_io::PhoneHandle;
 
 use crate::alert::Alert;
+use crate::checks::Checks;
+use crate::diagnose::Scope;
 use crate::model::history::History;
 use crate::model::{self, Levels};
 use crate::os::draws_in_software;
@@ -86,6 +88,10 @@ pub trait Link {
     fn snapshot(&self) -> Arc<Snapshot>;
     fn next_event(&self) -> Option<Event>;
     fn levels(&self) -> Levels;
+    /// For what only the running phone counts.
+    fn meters(&self) -> Option<Arc<phone_io::Meters>> {
+        None
+    }
 }
 
 impl Link for Rc<PhoneHandle> {
@@ -102,8 +108,12 @@ impl Link for Rc<PhoneHandle> {
     }
 
     fn levels(&self) -> Levels {
-        let meters = self.meters();
+        let meters = PhoneHandle::meters(self);
         Levels { microphone: meters.microphone_dbfs(), speaker: meters.speaker_dbfs(), ringer: meters.ringer_dbfs() }
+    }
+
+    fn meters(&self) -> Option<Arc<phone_io::Meters>> {
+        Some(PhoneHandle::meters(self))
     }
 }
 
@@ -174,6 +184,7 @@ pub struct Window<L> {
     settings_file: Option<PathBuf>,
     /// The user has answered the question about the call.
     may_close: bool,
+    checks: Checks,
     /// At least one frame was.
     drawn: bool,
 }
@@ -195,6 +206,7 @@ impl<L: Link> Window<L> {
             start_practice: None,
             settings_file: None,
             may_close: false,
+            checks: Checks::default(),
             drawn: false,
         }
     }
@@ -209,6 +221,7 @@ impl<L: Link> Window<L> {
         self.snapshot = self.link.snapshot();
         for taken in 0..EVENTS_PER_FRAME {
             let Some(event) = self.link.next_event() else { break };
+            self.checks.event(&event);
             self.history.note(now, &event);
             if let Some(words) = notice(&event) {
                 self.screen.tell(words, now);
@@ -218,6 +231,14 @@ impl<L: Link> Window<L> {
             }
         }
         self.practice_started(now);
+        for command in self.checks.follow(now, &self.snapshot) {
+            if !self.link.send(command) {
+                self.screen.tell(text::PHONE_BUSY, now);
+            }
+        }
+        for words in self.checks.news() {
+            self.screen.tell(words, now);
+        }
         let strip = model::strip::strip(&self.snapshot, &self.history, now);
         Alert::apply(ctx, self.alert.follow(&self.snapshot, strip.word.trim_end_matches('…')));
     }
@@ -229,6 +250,7 @@ impl<L: Link> Window<L> {
             history: &self.history,
             levels: self.link.levels(),
             practice: &self.practice,
+            diagnosis: self.checks.view(),
             now,
         };
         let orders = self.screen.ui(ui, &scene);
@@ -258,11 +280,26 @@ impl<L: Link> Window<L> {
                 }
             }
             Order::Copy(words) => ctx.copy_text(words),
+            Order::Check(scope) => self.check(ctx, scope),
+            Order::StopCheck => {
+                for command in self.checks.stop() {
+                    self.carry_out(ctx, Order::Send(command), now);
+                }
+            }
+            Order::Remedy(remedy) => self.checks.remedy(remedy, ctx),
+            Order::SaveReport => self.checks.save(ctx),
             Order::Quit => {
                 self.may_close = true;
                 ctx.send_viewport_cmd(ViewportCommand::Close);
             }
         }
+    }
+
+    /// Starts the checks; the probes ask for a new frame when they know something.
+    fn check(&mut self, ctx: &egui::Context, scope: Scope) {
+        let ctx = ctx.clone();
+        let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || ctx.request_repaint());
+        self.checks.start(scope, &self.snapshot, self.link.meters(), wake);
     }
 
     /// Starts the practice exchange on a thread of its own.
@@ -305,6 +342,7 @@ impl<L: Link> Window<L> {
     }
 
     fn carry_out_sign_in(&mut self, sign_in: SignIn, now: Instant) {
+        self.checks.signed_in_by(&sign_in);
         if !self.link.send(Command::SignIn(sign_in)) {
             self.screen.tell(text::PHONE_BUSY, now);
         }

@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod app;
+pub mod checks;
 pub mod cli;
 pub mod diagnose;
 pub mod model;

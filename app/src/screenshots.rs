@@ -99,8 +99,15 @@ impl Studio {
         let now = self.now + Duration::from_millis(33) * self.frame;
         let history = shot.history(self.now);
         let snapshot = (shot.snapshot)(self.now);
-        let scene =
-            Scene { snapshot: &snapshot, history: &history, levels: shot.levels, practice: &shot.practice, now };
+        let diagnosis = (shot.diagnosis)(now);
+        let scene = Scene {
+            snapshot: &snapshot,
+            history: &history,
+            levels: shot.levels,
+            practice: &shot.practice,
+            diagnosis: &diagnosis,
+            now,
+        };
         let screen = self.screen.get_or_insert_with(|| Screen::new(preferences, now));
         if self.frame == 2 {
             for action in shot.press.clone() {

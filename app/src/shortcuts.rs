@@ -16,6 +16,7 @@ pub enum Asked {
     SayStatus,
     Phones,
     Devices,
+    QuickCheck,
     NextPart,
     PreviousPart,
     Tab(usize),
@@ -45,10 +46,12 @@ pub const TABLE: &[Shortcut] = &[
     shortcut(CTRL_SHIFT, Key::S, Asked::SayStatus, "Say status"),
     shortcut(Modifiers::ALT, Key::P, Asked::Phones, "Choose a phone"),
     shortcut(Modifiers::ALT, Key::D, Asked::Devices, "Choose a microphone"),
+    shortcut(Modifiers::NONE, Key::F8, Asked::QuickCheck, "Quick check"),
     shortcut(Modifiers::SHIFT, Key::F6, Asked::PreviousPart, "Previous part of the window"),
     shortcut(Modifiers::NONE, Key::F6, Asked::NextPart, "Next part of the window"),
     shortcut(Modifiers::COMMAND, Key::Num1, Asked::Tab(0), "Calls"),
-    shortcut(Modifiers::COMMAND, Key::Num2, Asked::Tab(1), "Settings"),
+    shortcut(Modifiers::COMMAND, Key::Num2, Asked::Tab(1), "Diagnostics"),
+    shortcut(Modifiers::COMMAND, Key::Num3, Asked::Tab(2), "Settings"),
     shortcut(Modifiers::COMMAND, Key::Q, Asked::Quit, "Close Offhook"),
 ];
 

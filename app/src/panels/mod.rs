@@ -3,6 +3,8 @@
 pub mod calls;
 pub mod card;
 pub mod devices;
+pub mod diagnostics;
+pub mod diagnostics_result;
 pub mod incoming;
 pub mod leave;
 pub mod menu;
@@ -56,6 +58,7 @@ pub enum Action {
     SetReducedMotion(bool),
     SayStatus,
     Copy(String),
+    Diagnose(diagnostics::DiagnoseAction),
     DismissToast,
     /// Close the window; asks first while in a call.
     Quit,
@@ -67,6 +70,7 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Page {
     Calls,
+    Diagnostics,
     Settings,
     Sound,
 }

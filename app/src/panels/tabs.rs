@@ -9,13 +9,17 @@ use crate::widgets::control::{self, Control, Region};
 use crate::widgets::{Icon, icon, paint};
 
 /// In the order of Ctrl+1, Ctrl+2 and so on. Screens to come take their place here.
-pub const TABS: [(Page, Icon, &str); 2] =
-    [(Page::Calls, Icon::PHONE, text::TAB_CALLS), (Page::Settings, Icon::GEAR, text::TAB_SETTINGS)];
+pub const TABS: [(Page, Icon, &str); 3] = [
+    (Page::Calls, Icon::PHONE, text::TAB_CALLS),
+    (Page::Diagnostics, Icon::STETHOSCOPE, text::TAB_DIAGNOSTICS),
+    (Page::Settings, Icon::GEAR, text::TAB_SETTINGS),
+];
 
 /// The tab that a page belongs to.
 const fn tab_of(page: Page) -> Page {
     match page {
         Page::Calls => Page::Calls,
+        Page::Diagnostics => Page::Diagnostics,
         Page::Settings | Page::Sound => Page::Settings,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use phone_core::diagnose::{Plan, Symptom};
 use phone_core::event::{CallDirection, EndReason, Event, Notice, Quality};
 use phone_core::ids::CallId;
 use phone_core::snapshot::{
@@ -9,9 +10,12 @@ use phone_core::snapshot::{
 };
 use phone_core::sound::{DeviceChoice, DeviceClass, SoundDevice, SoundProblem, SoundRole};
 
-use super::{call, snapshot};
+use super::{call, diagnosis, snapshot};
+use crate::diagnose::Scope;
 use crate::model::Levels;
+use crate::model::findings::Diagnosis;
 use crate::model::history::{History, SECONDS};
+use crate::panels::diagnostics::DiagnoseAction;
 use crate::panels::signed_out::Practice;
 use crate::panels::{Action, Page, Popup};
 use crate::theme::{ThemeChoice, size};
@@ -31,6 +35,7 @@ pub struct Shot {
     /// Quality of each second of the last minute.
     pub quality: Option<fn(usize) -> Quality>,
     pub tell: Option<&'static str>,
+    pub diagnosis: fn(Instant) -> Diagnosis,
     /// In pixels.
     pub size: [f32; 2],
     pub text_size: u16,
@@ -47,6 +52,7 @@ impl Shot {
             practice: Practice::Ready,
             quality: None,
             tell: None,
+            diagnosis: |_| Diagnosis::default(),
             size: size::WINDOW,
             text_size: 100,
             theme: ThemeChoice::Light,
@@ -60,6 +66,11 @@ impl Shot {
 
     fn quality(mut self, quality: fn(usize) -> Quality) -> Self {
         self.quality = Some(quality);
+        self
+    }
+
+    fn diagnosis(mut self, diagnosis: fn(Instant) -> Diagnosis) -> Self {
+        self.diagnosis = diagnosis;
         self
     }
 
@@ -111,6 +122,13 @@ const CALL: CallId = CallId(1);
 fn scenes() -> Vec<Shot> {
     let silent = |shot: Shot| Shot { levels: Levels::SILENCE, ..shot };
     vec![
+        silent(Shot::new("f-home", ready)).press(Action::Go(Page::Diagnostics)).diagnosis(checked),
+        silent(Shot::new("f-running", ready)).press(quick()).diagnosis(running),
+        silent(Shot::new("f-result", ready)).press(open_result()).press(Action::Go(Page::Diagnostics)).diagnosis(wrong),
+        silent(Shot::new("f-healthy", ready))
+            .press(open_result())
+            .press(Action::Go(Page::Diagnostics))
+            .diagnosis(checked),
         silent(Shot::new("a-ready", ready)),
         silent(Shot::new("a-empty", practice)),
         silent(Shot::new("a-phones", ready)).press(Action::Toggle(Popup::Phones)),
@@ -373,4 +391,32 @@ fn choppy_second(second: usize) -> Quality {
         far_mos: Some(4.4),
         ..Quality::default()
     }
+}
+
+fn quick() -> Action {
+    Action::Diagnose(DiagnoseAction::Start(Scope::Plan(Plan::Quick)))
+}
+
+fn open_result() -> Action {
+    Action::Diagnose(DiagnoseAction::Open)
+}
+
+fn checked(now: Instant) -> Diagnosis {
+    Diagnosis {
+        report: Some((diagnosis::healthy(), before(now, 300))),
+        scope: Some(Scope::Plan(Plan::Quick)),
+        ..Diagnosis::default()
+    }
+}
+
+fn wrong(now: Instant) -> Diagnosis {
+    Diagnosis {
+        report: Some((diagnosis::wrong_microphone(), now)),
+        scope: Some(Scope::Symptom(Symptom::NotHeard)),
+        ..Diagnosis::default()
+    }
+}
+
+fn running(now: Instant) -> Diagnosis {
+    Diagnosis { run: Some(diagnosis::half_done(now)), ..Diagnosis::default() }
 }

@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use eframe::egui::{Id, Key, Modifiers, Ui};
 use phone_core::Command;
+use phone_core::diagnose::Remedy;
 use phone_core::ids::CallId;
 use phone_core::snapshot::Standing;
 use phone_core::sound::SoundRole;
 
 use super::{Order, Scene, Screen};
+use crate::diagnose::Scope;
 use crate::model;
 use crate::model::calls::{Calls, HoldTile};
 use crate::os::preferences::Preferences;
+use crate::panels::diagnostics::{DiagnoseAction, View};
 use crate::panels::{Action, Page, Popup, devices, leave, menu, phones, tabs};
 use crate::shortcuts::{self, Asked};
 use crate::text;
@@ -46,6 +49,8 @@ impl Screen {
             (Page::Settings, ..) => Some(Action::Go(Page::Calls)),
             (Page::Calls, Some(call), _) => Some(Action::ToggleCallKeys(call)),
             (Page::Calls, None, true) => Some(Action::ToggleDialKeys),
+            (Page::Diagnostics, _, _) if self.diagnostics != View::Home => Some(Action::Diagnose(DiagnoseAction::Home)),
+            (Page::Diagnostics, _, _) => Some(Action::Go(Page::Calls)),
             (Page::Calls, None, false) => self.toast.is_some().then_some(Action::DismissToast),
         }
     }
@@ -93,6 +98,9 @@ impl Screen {
             Asked::Devices => {
                 control::show_focus(ui.ctx());
                 Some(Action::Toggle(Popup::Devices(SoundRole::Microphone)))
+            }
+            Asked::QuickCheck => {
+                Some(Action::Diagnose(DiagnoseAction::Start(Scope::Plan(phone_core::diagnose::Plan::Quick))))
             }
             Asked::NextPart | Asked::PreviousPart => {
                 self.focus_next = control::neighbour(ui.ctx(), asked == Asked::PreviousPart);
@@ -191,10 +199,67 @@ impl Screen {
                 self.tell(words, scene.now);
             }
             Action::Copy(words) => orders.push(Order::Copy(words)),
+            Action::Diagnose(action) => self.diagnose(action, scene, orders),
             Action::DismissToast => self.toast = None,
             Action::Quit if model::calls::in_call(scene.snapshot) => self.ask_to_leave(),
             Action::Quit | Action::QuitNow => orders.push(Order::Quit),
         }
+    }
+
+    fn diagnose(&mut self, action: DiagnoseAction, scene: &Scene<'_>, orders: &mut Vec<Order>) {
+        let report = scene.diagnosis.report.as_ref().map(|(report, _)| report);
+        match action {
+            DiagnoseAction::Start(scope) => self.start_check(scope, orders),
+            DiagnoseAction::Again => {
+                let scope = scene.diagnosis.scope.unwrap_or(Scope::Plan(phone_core::diagnose::Plan::Quick));
+                self.start_check(scope, orders);
+            }
+            DiagnoseAction::Stop => orders.push(Order::StopCheck),
+            DiagnoseAction::Home => {
+                if scene.diagnosis.run.is_some() {
+                    orders.push(Order::StopCheck);
+                }
+                self.diagnostics = View::Home;
+            }
+            DiagnoseAction::Open => {
+                self.diagnostics = View::Result;
+                (self.open_cause, self.all_lines) = (0, false);
+            }
+            DiagnoseAction::OpenCause(index) => self.open_cause = index,
+            DiagnoseAction::ShowAll(all) => self.all_lines = all,
+            DiagnoseAction::Save => orders.push(Order::SaveReport),
+            DiagnoseAction::CopyForIt => {
+                if let Some(report) = report {
+                    orders.push(Order::Copy(report.to_text()));
+                    self.tell(text::DIAG_COPIED, scene.now);
+                }
+            }
+            DiagnoseAction::Fix(index) => {
+                let Some(cause) = report.and_then(|report| report.causes.get(index)) else { return };
+                match cause.remedy.clone() {
+                    Remedy::UseDevice { role, id, .. } => {
+                        let choice = phone_core::sound::DeviceChoice::Device(id);
+                        orders.push(Order::Send(Command::ChooseDevice { role: role.into(), choice }));
+                        self.diagnose(DiagnoseAction::Again, scene, orders);
+                    }
+                    Remedy::OpenDevices => self.page = Page::Sound,
+                    Remedy::SignInAgain => {
+                        orders.push(Order::Send(Command::Reconnect));
+                        self.tell(text::DIAG_SIGNING_IN, scene.now);
+                    }
+                    Remedy::CopyForIt => self.diagnose(DiagnoseAction::CopyForIt, scene, orders),
+                    Remedy::CheckAgain => self.diagnose(DiagnoseAction::Again, scene, orders),
+                    remedy => orders.push(Order::Remedy(remedy)),
+                }
+            }
+        }
+    }
+
+    fn start_check(&mut self, scope: Scope, orders: &mut Vec<Order>) {
+        self.close();
+        self.page = Page::Diagnostics;
+        self.diagnostics = View::Running;
+        orders.push(Order::Check(scope));
     }
 
     pub(super) fn prefer(&mut self, orders: &mut Vec<Order>, change: impl FnOnce(&mut Preferences)) {

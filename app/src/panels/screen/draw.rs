@@ -11,14 +11,16 @@ use super::act::{hold_for_answer, not_ready};
 use super::{Models, Scene, Screen, needle};
 use crate::model;
 use crate::model::calls::Calls;
+use crate::model::findings::{self, Shape};
 use crate::model::strip::Strip;
+use crate::panels::diagnostics::{DiagnoseAction, View};
 use crate::panels::{
-    Action, Metrics, Page, Popup, calls, card, devices, incoming, leave, menu, phones, problem, settings, signed_out,
-    sound_bar, sound_page, strip, tabs, toast,
+    Action, Metrics, Page, Popup, calls, card, devices, diagnostics, diagnostics_result, incoming, leave, menu, phones,
+    problem, settings, signed_out, sound_bar, sound_page, strip, tabs, toast,
 };
 use crate::text;
 use crate::theme::{self, palette, size};
-use crate::widgets::{control, paint, popup};
+use crate::widgets::{Icon, control, paint, popup};
 
 impl Screen {
     pub(super) fn draw(
@@ -42,7 +44,12 @@ impl Screen {
             ui.painter().rect_filled(edge, 0.0, palette(ui).border_soft);
             rest.min.x += size::STROKE;
             let page = if self.page == Page::Calls { Page::Sound } else { self.page };
-            self.draw_page(ui, rest, (page, true), scene, &Metrics::of(rest.width(), window.height()), actions);
+            let metrics = Metrics::of(rest.width(), window.height());
+            if page == Page::Diagnostics {
+                self.draw_diagnostics(ui, rest, scene, &metrics, actions);
+            } else {
+                self.draw_page(ui, rest, (page, true), scene, &metrics, actions);
+            }
             actions.extend(tabs::rail_ui(ui, rail, self.page));
             return;
         }
@@ -51,7 +58,8 @@ impl Screen {
         let at_rest = calls.card.is_none() && calls.incoming.is_empty();
         let signed_out = scene.snapshot.account.is_none() && at_rest;
         let ready = scene.snapshot.standing == Standing::Ready && at_rest && strip.chip.is_none();
-        if self.page == Page::Calls || !ready {
+        let home = self.page == Page::Diagnostics && self.diagnostics == View::Home;
+        if self.page == Page::Calls || home || !ready {
             let top = paint::cut_top(&mut rest, size::STRIP, 0.0);
             self.draw_strip(ui, top, scene, strip, actions);
         }
@@ -59,6 +67,7 @@ impl Screen {
         let tabs = show_tabs.then(|| paint::cut_bottom(&mut rest, metrics.tabs(), 0.0));
         match self.page {
             Page::Calls => self.draw_calls(ui, rest, scene, models, &metrics, actions),
+            Page::Diagnostics => self.draw_diagnostics(ui, rest, scene, &metrics, actions),
             page => self.draw_page(ui, rest, (page, ready), scene, &metrics, actions),
         }
         if let Some(tabs) = tabs {
@@ -110,7 +119,7 @@ impl Screen {
         let header = paint::cut_top(&mut rest, size::HEADER, 0.0);
         let (title, back) = match page {
             Page::Sound => (text::PAGE_SOUND, (self.page == Page::Sound).then_some(Page::Settings)),
-            Page::Settings | Page::Calls => (text::PAGE_SETTINGS, None),
+            Page::Settings | Page::Calls | Page::Diagnostics => (text::PAGE_SETTINGS, None),
         };
         let shows_ready = ready && self.page == page && ui.max_rect().width() < size::TWO_COLUMNS;
         actions.extend(settings::header_ui(ui, header, title, back, shows_ready));
@@ -123,6 +132,41 @@ impl Screen {
             self.anchors.fields = fields;
         } else {
             actions.extend(settings::ui(ui, rest, scene.snapshot, &self.preferences, metrics));
+        }
+    }
+
+    /// Home, the run, or its result.
+    fn draw_diagnostics(
+        &mut self,
+        ui: &mut Ui,
+        mut rest: Rect,
+        scene: &Scene<'_>,
+        metrics: &Metrics,
+        actions: &mut Vec<Action>,
+    ) {
+        let Scene { diagnosis, now, .. } = *scene;
+        let ready = (scene.snapshot.standing == Standing::Ready).then_some((Shape::Passed, text::READY));
+        match (self.diagnostics, &diagnosis.run, &diagnosis.report) {
+            (View::Running, Some(run), _) => {
+                let model = findings::running(run, now);
+                let header = paint::cut_top(&mut rest, size::HEADER, 0.0);
+                let stop = Some((text::DIAG_STOP, Icon::STOP, DiagnoseAction::Stop));
+                let narrow = ui.max_rect().width() >= size::TWO_COLUMNS;
+                let state = ready.filter(|_| !narrow);
+                actions.extend(diagnostics::header_ui(ui, header, model.title, stop, state));
+                actions.extend(diagnostics::running_ui(ui, rest, &model, self.turn(ui, now), metrics));
+                // The time that is left, and what turns.
+                ui.ctx().request_repaint_after(Duration::from_millis(if theme::moves(ui) { 125 } else { 1_000 }));
+            }
+            (View::Result, _, Some((report, _))) => {
+                let model = findings::outcome(report, diagnosis.scope, diagnosis.previous.as_ref());
+                let header = paint::cut_top(&mut rest, size::HEADER, 0.0);
+                let save = Some((text::DIAG_EXPORT, Icon::EXPORT, DiagnoseAction::Save));
+                actions.extend(diagnostics::header_ui(ui, header, model.title, save, Some((model.shape, model.state))));
+                let (open, all) = (self.open_cause, self.all_lines);
+                actions.extend(diagnostics_result::ui(ui, rest, &model, open, all, metrics));
+            }
+            _ => actions.extend(diagnostics::home_ui(ui, rest, diagnosis, now, metrics)),
         }
     }
 

@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 
 use eframe::egui::{Id, Rect, Ui};
 use phone_core::Command;
+use phone_core::diagnose::Remedy;
 use phone_core::ids::CallId;
 use phone_core::snapshot::{CallState, Snapshot};
 use phone_core::sound::SoundRole;
 
 use super::signed_out::Practice;
 use super::toast::Toast;
-use super::{Action, Page, Popup, card, leave, strip};
+use super::{Action, Page, Popup, card, diagnostics, diagnostics_result, leave, strip};
+use crate::diagnose::Scope;
 use crate::model::calls::Calls;
+use crate::model::findings::Diagnosis;
 use crate::model::history::History;
 use crate::model::sound::SoundBar;
 use crate::model::strip::{Shape, Strip};
@@ -40,6 +43,7 @@ pub struct Scene<'a> {
     pub history: &'a History,
     pub levels: Levels,
     pub practice: &'a Practice,
+    pub diagnosis: &'a Diagnosis,
     pub now: Instant,
 }
 
@@ -58,6 +62,11 @@ pub enum Order {
     /// The user changed how the window looks.
     Keep(Preferences),
     Copy(String),
+    Check(Scope),
+    StopCheck,
+    /// The button of a cause that the system has to help with.
+    Remedy(Remedy),
+    SaveReport,
     Quit,
 }
 
@@ -99,6 +108,10 @@ pub struct Screen {
     born: Instant,
     /// The dial field has had the focus.
     greeted: bool,
+    diagnostics: diagnostics::View,
+    /// Which cause shows its proof, and whether all lines are shown.
+    open_cause: usize,
+    all_lines: bool,
 }
 
 impl Screen {
@@ -130,6 +143,9 @@ impl Screen {
             },
             born: now,
             greeted: false,
+            diagnostics: diagnostics::View::Home,
+            open_cause: 0,
+            all_lines: false,
         }
     }
 
@@ -201,6 +217,16 @@ impl Screen {
         for (needle, (level, open)) in self.needles.iter_mut().zip(levels) {
             needle.follow(scene.now, if open { level } else { Levels::SILENCE.microphone });
         }
+        if self.diagnostics == diagnostics::View::Running
+            && scene.diagnosis.run.is_none()
+            && scene.diagnosis.report.is_some()
+        {
+            self.diagnostics = diagnostics::View::Result;
+            (self.open_cause, self.all_lines) = (0, false);
+            if self.page == Page::Diagnostics {
+                self.focus_next = Some(diagnostics_result::main_id());
+            }
+        }
         let desk = model::calls::desk(&scene.snapshot.calls);
         let live = desk.main.filter(|call| matches!(call.state, CallState::Connected));
         if live.is_some() && scene.snapshot.muted && sound.microphone.open {
@@ -257,7 +283,7 @@ impl Screen {
         let meters = match self.page {
             Page::Calls => bar.live(),
             Page::Sound => sound.microphone.open,
-            Page::Settings => false,
+            Page::Settings | Page::Diagnostics => false,
         };
         let wide = ui.max_rect().width() >= size::TWO_COLUMNS;
         if meters || wide && (bar.live() || sound.microphone.open) {

@@ -34,7 +34,7 @@ struct Stage {
 
 impl Stage {
     fn scene<'a>(snapshot: &'a Snapshot, history: &'a History, levels: Levels, now: Instant) -> Scene<'a> {
-        Scene { snapshot, history, levels, practice: &Practice::Ready, now }
+        Scene { snapshot, history, levels, practice: &Practice::Ready, diagnosis: nothing_checked(), now }
     }
 }
 
@@ -555,4 +555,9 @@ fn a_press_beside_a_popup_closes_it_and_does_nothing_else() {
     desk.press("End call");
     assert!(!desk.shows("Quit Offhook"));
     assert_eq!(desk.asked(), []);
+}
+
+fn nothing_checked() -> &'static crate::model::findings::Diagnosis {
+    static NOTHING: std::sync::OnceLock<crate::model::findings::Diagnosis> = std::sync::OnceLock::new();
+    NOTHING.get_or_init(Default::default)
 }

@@ -1,0 +1,206 @@
+//! The result of a run: one sentence, the causes in order, one button that does what it says.
+
+use eframe::egui::{Align, Id, Pos2, Rect, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
+use phone_core::diagnose::{Remedy, RemedyRole, Sign};
+
+use super::diagnostics::{DiagnoseAction, link, sections_ui, shape_ui};
+use super::{Action, Metrics};
+use crate::model::findings::{CauseCard, Outcome, Shape};
+use crate::text;
+use crate::theme::{IconWeight, Type, palette, size};
+use crate::widgets::button::{Button, Face};
+use crate::widgets::control::{self, Control, Region};
+use crate::widgets::{Icon, paint};
+
+/// The main button, which takes the focus when a result comes.
+pub fn main_id() -> Id {
+    Id::unique(("diag-fix", 0_usize))
+}
+
+/// `open`: which cause shows its proof. `all`: the lines of every check are shown.
+pub fn ui(ui: &mut Ui, rect: Rect, model: &Outcome, open: usize, all: bool, metrics: &Metrics) -> Option<Action> {
+    control::enter(ui.ctx(), Region::Content);
+    let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("diagnostics-result"));
+    let mut action = None;
+    ScrollArea::vertical().auto_shrink(false).show(&mut child, |ui| {
+        let start = ui.cursor().min;
+        let (left, width) = (rect.left() + metrics.edge, rect.width() - 2.0 * metrics.edge);
+        let mut y = start.y + 14.0;
+        y = verdict_ui(ui, pos2(left, y), width, model) + 14.0;
+        for (index, cause) in model.causes.iter().enumerate() {
+            let (asked, bottom) = cause_ui(ui, pos2(left, y), width, index, cause, index == open, metrics);
+            action = asked.or(action.take());
+            y = bottom + 8.0;
+        }
+        let (asked, bottom) = foot_ui(ui, pos2(left, y + 2.0), width, model, all);
+        action = asked.or(action.take());
+        y = bottom;
+        if !model.changes.is_empty() {
+            y = changes_ui(ui, pos2(left, y + 4.0), width, model) + 4.0;
+        }
+        if all {
+            y = sections_ui(ui, pos2(left, y), width, &model.sections, 0.0);
+        }
+        ui.allocate_rect(Rect::from_min_max(start, pos2(rect.right(), y + 12.0)), Sense::hover());
+    });
+    action
+}
+
+fn verdict_ui(ui: &Ui, at: Pos2, width: f32, model: &Outcome) -> f32 {
+    let colors = palette(ui);
+    let room = width - 40.0;
+    let height = paint::text_height(ui, room, &model.sentence, Type::Headline);
+    let center = pos2(at.x + 14.0, at.y + 14.0);
+    if model.shape == Shape::Failed {
+        Icon::WARNING.paint(ui.painter(), center, 28.0, IconWeight::Fill, colors.danger.solid);
+    } else {
+        shape_ui(ui, center, model.shape, 28.0, 0.0);
+    }
+    paint::text(ui, pos2(at.x + 40.0, at.y), room, &model.sentence, Type::Headline, colors.text);
+    at.y + height.max(28.0)
+}
+
+/// One cause; gives its bottom.
+fn cause_ui(
+    ui: &Ui,
+    at: Pos2,
+    width: f32,
+    index: usize,
+    cause: &CauseCard,
+    open: bool,
+    metrics: &Metrics,
+) -> (Option<Action>, f32) {
+    let colors = palette(ui);
+    let pad = metrics.pad + 1.0;
+    let advice_height = paint::text_height(ui, width - 2.0 * pad, &cause.advice, Type::Body);
+    let body =
+        if open { 24.0 * cause.evidence.len() as f32 + 4.0 + advice_height + 10.0 + 40.0 + 8.0 + 20.0 } else { 0.0 };
+    let card = Rect::from_min_size(at, vec2(width, 60.0 + body + if open { 8.0 } else { 0.0 }));
+    let mut action = None;
+    let head = Rect::from_min_size(at, vec2(width, 60.0));
+    paint::card(ui, card);
+    let name = format!("{}. {}. {}. {}", index + 1, cause.title, cause.likelihood, cause.owner);
+    let touch = Control::new(("cause", index), &name).selected(open).radius(size::RADIUS_L).add(ui, head.shrink(2.0));
+    if touch.hovered && !open {
+        paint::block(ui, card.shrink(1.0), size::RADIUS_L - 1.0, colors.quiet, None);
+    }
+    if touch.clicked {
+        action = Some(Action::Diagnose(DiagnoseAction::OpenCause(index)));
+    }
+    let mut rest = head.shrink2(vec2(pad, 0.0));
+    let place = paint::cut_left(&mut rest, 24.0, 12.0);
+    ui.painter().circle_filled(place.center(), 12.0, colors.quiet);
+    let number = Rect::from_center_size(place.center(), vec2(24.0, 20.0));
+    paint::glyphs(ui, number, Align::Center, &(index + 1).to_string(), Type::Label, colors.text);
+    let mut right = paint::cut_right(&mut rest, 84.0, 8.0);
+    right.min.y = head.center().y - 18.0;
+    right.max.y = right.min.y + 16.0;
+    paint::glyphs(ui, right, Align::Max, cause.likelihood, Type::Small, colors.text);
+    let bar = Rect::from_min_size(pos2(right.right() - 64.0, right.bottom() + 6.0), vec2(64.0, 6.0));
+    paint::bar(ui, bar, cause.share, colors.track, colors.text);
+    let line = Rect::from_min_size(pos2(rest.left(), head.center().y - 18.0), vec2(rest.width(), 20.0));
+    paint::glyphs(ui, line, Align::Min, &cause.title, Type::Label, colors.text);
+    let line = Rect::from_min_size(pos2(rest.left(), head.center().y + 2.0), vec2(rest.width(), 16.0));
+    paint::glyphs(ui, line, Align::Min, cause.owner, Type::Small, colors.muted);
+    if !open {
+        return (action, card.bottom());
+    }
+    let left = at.x + pad;
+    let inner = width - 2.0 * pad;
+    let mut y = head.bottom();
+    for (sign, fact, value) in &cause.evidence {
+        let row = Rect::from_min_size(pos2(left, y), vec2(inner, 24.0));
+        evidence_ui(ui, row, *sign, fact, value);
+        y += 24.0;
+    }
+    y += 4.0;
+    paint::text(ui, pos2(left, y), inner, &cause.advice, Type::Body, colors.muted);
+    y += advice_height + 10.0;
+    let words = text::remedy(&cause.remedy);
+    let face = if index == 0 { Face::Primary } else { Face::Quiet };
+    let place = Rect::from_min_size(pos2(left, y), vec2(inner, 40.0));
+    let button = Button::new(("diag-fix", index), face, &words).icon(icon_of(&cause.remedy), 20.0, IconWeight::Bold);
+    if button.add(ui, place).clicked {
+        action = Some(Action::Diagnose(DiagnoseAction::Fix(index)));
+    }
+    y += 48.0;
+    let row = Rect::from_min_size(pos2(left, y), vec2(inner, 20.0));
+    paint::label(ui, row, Align::Min, &cause.rule, Type::Small, colors.muted);
+    (action, card.bottom())
+}
+
+fn evidence_ui(ui: &Ui, row: Rect, sign: Sign, fact: &str, value: &str) {
+    let colors = palette(ui);
+    let mut rest = row;
+    let place = paint::cut_left(&mut rest, 16.0, 8.0);
+    let (icon, ink) = match sign {
+        Sign::Bad => (Icon::X, colors.danger.text),
+        Sign::Good => (Icon::CHECK, colors.success.text),
+        Sign::Note => (Icon::CLOCK, colors.muted),
+    };
+    icon.paint(ui.painter(), place.center(), 16.0, IconWeight::Bold, ink);
+    // The fact is read first; a long figure gives way.
+    let most = rest.width() * 0.55;
+    let width = paint::width(ui, value, Type::Body).min(most);
+    let place = paint::cut_right(&mut rest, width, 8.0);
+    paint::label(ui, place, Align::Max, value, Type::Body, colors.text);
+    paint::label(ui, rest, Align::Min, fact, Type::Body, colors.text);
+}
+
+fn icon_of(remedy: &Remedy) -> Icon {
+    match remedy {
+        Remedy::UseDevice { role, .. } | Remedy::Unmute { role, .. } => match role {
+            RemedyRole::Microphone => Icon::MICROPHONE,
+            RemedyRole::Speaker => Icon::SPEAKER,
+            RemedyRole::Ringer => Icon::BELL,
+        },
+        Remedy::OpenPermissions | Remedy::OpenSystemSound | Remedy::OpenDevices => Icon::GEAR,
+        Remedy::SignInAgain => Icon::ARROWS_CLOCKWISE,
+        Remedy::CopyForIt => Icon::COPY,
+        Remedy::CheckAgain => Icon::ARROW_CLOCKWISE,
+    }
+}
+
+/// Copy, check again, and the way to all lines; gives the bottom.
+fn foot_ui(ui: &Ui, at: Pos2, width: f32, model: &Outcome, all: bool) -> (Option<Action>, f32) {
+    let colors = palette(ui);
+    let half = ((width - 8.0) / 2.0).floor();
+    let mut action = None;
+    let copy = Rect::from_min_size(at, vec2(half, 40.0));
+    let again = Rect::from_min_size(pos2(at.x + half + 8.0, at.y), vec2(width - half - 8.0, 40.0));
+    let button = Button::new("diag-copy", Face::Quiet, text::DIAG_COPY).icon(Icon::COPY, 16.0, IconWeight::Bold);
+    if button.padding(8.0).add(ui, copy).clicked {
+        action = Some(Action::Diagnose(DiagnoseAction::CopyForIt));
+    }
+    let button =
+        Button::new("diag-again", Face::Quiet, text::DIAG_AGAIN).icon(Icon::ARROW_CLOCKWISE, 16.0, IconWeight::Bold);
+    if button.padding(8.0).add(ui, again).clicked {
+        action = Some(Action::Diagnose(DiagnoseAction::Again));
+    }
+    let row = Rect::from_min_size(pos2(at.x, at.y + 48.0), vec2(width, 32.0));
+    let words = if all { text::DIAG_SHOW_LESS } else { text::DIAG_SHOW_ALL };
+    let passed = format!("{} · ", model.passed);
+    let (first, second) = (paint::width(ui, &passed, Type::Body), paint::width(ui, words, Type::Body));
+    let x = row.center().x - (first + second) / 2.0;
+    let place = Rect::from_min_size(pos2(x, row.top()), vec2(first, 32.0));
+    paint::label(ui, place, Align::Min, &passed, Type::Body, colors.muted);
+    let place = Rect::from_min_size(pos2(x + first, row.top()), vec2(second, 32.0));
+    let touch = Control::new("diag-all", words).add(ui, place.expand2(vec2(6.0, 0.0)));
+    link(ui, place, words, touch.hovered);
+    if touch.clicked {
+        action = Some(Action::Diagnose(DiagnoseAction::ShowAll(!all)));
+    }
+    (action, row.bottom() + 4.0)
+}
+
+fn changes_ui(ui: &Ui, at: Pos2, width: f32, model: &Outcome) -> f32 {
+    let colors = palette(ui);
+    let head = Rect::from_min_size(at, vec2(width, 24.0));
+    paint::label(ui, head, Align::Min, text::DIAG_CHANGED, Type::SmallStrong, colors.muted);
+    let mut y = at.y + 24.0;
+    for (worse, words) in model.changes.iter().take(6) {
+        let ink = if *worse { colors.danger.text } else { colors.text };
+        y += paint::text(ui, pos2(at.x, y), width, words, Type::Small, ink) + 2.0;
+    }
+    y
+}
