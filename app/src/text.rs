@@ -124,6 +124,11 @@ pub const LOUDER: &str = "Louder";
 pub const FOLLOW_SYSTEM: &str = "Follow the system";
 pub const NO_DEVICE: &str = "No device";
 pub const ALL_SOUND: &str = "All sound settings";
+/// An order of preference in the list of devices.
+pub fn preferred(count: usize) -> String {
+    format!("The best of {count} you prefer")
+}
+
 pub const LEVEL_RIGHT: &str = "Level is right";
 pub const LEVEL_LOW: &str = "Too quiet";
 pub const LEVEL_HIGH: &str = "Too loud";
@@ -490,6 +495,7 @@ pub fn device_changed(which: SoundRole, name: &str, why: OpenedBecause) -> Strin
         OpenedBecause::FellBack => format!("{role}: now {name}, the other one is gone"),
         OpenedBecause::FollowedSystem => format!("{role}: now {name}, as the system chose"),
         OpenedBecause::CameBack => format!("{role}: {name} is back"),
+        OpenedBecause::Preferred => format!("{role}: now {name}, which you prefer"),
     }
 }
 

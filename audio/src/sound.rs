@@ -13,7 +13,12 @@ pub enum Role {
     Microphone,
     Speaker,
     Ringer,
+    /// A further device that rings together with the ringer, 0–3.
+    AlsoRinger(u8),
 }
+
+/// How many devices may ring beside the ringer.
+pub const ALSO_RINGERS: u8 = 4;
 
 /// What a role should use. The last four are sound devices without hardware, clocked in real time.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +26,8 @@ pub enum Choice {
     FollowSystem,
     /// A stable id, for instance `pulseaudio:spk`.
     Device(String),
+    /// The first of these that is plugged in; a better one is taken as soon as it comes.
+    Ranked(Vec<Wish>),
     /// Input: played once, then silence. Output: written as 48 kHz mono 16 bit.
     WavFile(PathBuf),
     /// Input: a sine of this many hertz at −20 dBFS.
@@ -31,8 +38,20 @@ pub enum Choice {
     Null,
 }
 
-/// A device of this computer.
+/// One entry of a list of preference.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Whatever the system's default is.
+    System,
+    /// A device that was seen before: by its id; else, after the system gave it another one, by name and port; else, at
+    /// another port, by its name.
+    Known { id: String, port: Option<String>, name: String },
+    /// Any device with such a name; `*` stands for anything, case does not matter.
+    Named(String),
+}
+
+/// A device of this computer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceInfo {
     pub id: String,
     pub name: String,
@@ -42,15 +61,22 @@ pub struct DeviceInfo {
     /// Native sample rate in Hz, where the system tells.
     pub rate_hz: Option<u32>,
     pub channels: Option<u16>,
+    /// Where it is plugged in, or its serial number: what tells two of a kind apart.
+    pub port: Option<String>,
+    /// Muted in the settings of the system, where it tells.
+    pub muted: Option<bool>,
+    /// Its volume there in percent; may be above 100.
+    pub system_volume_percent: Option<u16>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Class {
     Headset,
     BuiltIn,
     Speaker,
     BluetoothNarrowband,
     Virtual,
+    #[default]
     Unknown,
 }
 
@@ -77,6 +103,8 @@ pub enum Because {
     FellBack,
     FollowedSystem,
     CameBack,
+    /// It stands higher in the list of preference and was plugged in.
+    Preferred,
 }
 
 /// Why a device could not be opened.

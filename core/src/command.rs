@@ -75,10 +75,19 @@ pub enum Command {
         role: SoundRole,
         choice: DeviceChoice,
     },
+    /// Of the device that the role uses or would use; each device keeps its own.
     SetVolume {
         role: SoundRole,
         percent: u8,
     },
+    /// Of a device by its id, plugged in or not.
+    SetDeviceVolume {
+        role: SoundRole,
+        device: String,
+        percent: u8,
+    },
+    /// Ring on these devices together with the ringer, by id; at most four.
+    AlsoRing(Vec<String>),
     /// Measure something about sound; the answer is [`Event::Measured`](crate::Event::Measured).
     Measure {
         id: MeasurementId,

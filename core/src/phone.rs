@@ -27,7 +27,7 @@ use crate::snapshot::{
     AccountView, PendingRequest, PhoneMissing, PhoneView, RecentCall, SettingChange, Snapshot, SoundView, Standing,
     WrapUpView,
 };
-use crate::sound::{SoundCommand, SoundRole, Tone};
+use crate::sound::{ALSO_RINGERS, SoundCommand, SoundRole, Tone};
 use crate::timers::{Timers, earliest};
 
 /// Calls shown under "recent"; the oldest goes.
@@ -358,11 +358,17 @@ impl Phone {
             Command::ChooseDevice { role, choice } => {
                 self.role_view(role).choice = choice.clone();
                 self.sound(SoundCommand::Choose { role, choice });
+                self.settle_volume(role);
             }
             Command::SetVolume { role, percent } => {
-                let percent = percent.min(100);
-                self.role_view(role).volume_percent = percent;
-                self.sound(SoundCommand::Volume { role, percent });
+                let device = self.device_of_role(role).unwrap_or_default();
+                self.set_volume(role, device, percent);
+            }
+            Command::SetDeviceVolume { role, device, percent } => self.set_volume(role, device, percent),
+            Command::AlsoRing(mut devices) => {
+                devices.truncate(ALSO_RINGERS);
+                self.sound.also_ring.clone_from(&devices);
+                self.sound(SoundCommand::AlsoRing(devices));
             }
             Command::Measure { id, what } => self.sound(SoundCommand::Measure { id, what }),
             Command::CancelMeasurement(id) => self.sound(SoundCommand::CancelMeasurement(id)),

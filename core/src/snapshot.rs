@@ -1,5 +1,6 @@
 //! The immutable picture of the phone, for the screens, the command line and support.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -238,6 +239,8 @@ pub struct SoundView {
     pub microphone: RoleView,
     pub speaker: RoleView,
     pub ringer: RoleView,
+    /// Ids of devices that ring together with the ringer.
+    pub also_ring: Vec<String>,
     /// How long the microphone was open, as the sound side last told; `None` before it told anything.
     pub microphone_time: Option<MicrophoneTime>,
 }
@@ -257,12 +260,22 @@ pub struct RoleView {
     pub device: Option<(String, String)>,
     pub open: bool,
     pub problem: Option<SoundProblem>,
+    /// In force now.
     pub volume_percent: u8,
+    /// By device id; under the empty id for devices that have none of their own.
+    pub volumes: BTreeMap<String, u8>,
 }
 
 impl Default for RoleView {
     fn default() -> Self {
-        Self { choice: DeviceChoice::FollowSystem, device: None, open: false, problem: None, volume_percent: 100 }
+        Self {
+            choice: DeviceChoice::FollowSystem,
+            device: None,
+            open: false,
+            problem: None,
+            volume_percent: 100,
+            volumes: BTreeMap::new(),
+        }
     }
 }
 

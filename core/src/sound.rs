@@ -21,10 +21,66 @@ pub enum DeviceChoice {
     FollowSystem,
     /// A device by its stable id, for instance `pulseaudio:alsa_output.usb-Jabra`.
     Device(String),
+    /// The first of these that is plugged in; a better one is taken as soon as it comes.
+    Ranked(Vec<DeviceWish>),
+}
+
+/// One entry of a list of preference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceWish {
+    /// Whatever the system's default is.
+    System,
+    /// A device that was seen before: by its id, else by name and port, else by its name.
+    Known {
+        id: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        port: Option<String>,
+        name: String,
+    },
+    /// Any device with such a name; `*` stands for anything, case does not matter.
+    Named(String),
+}
+
+/// Devices that may ring beside the ringer.
+pub const ALSO_RINGERS: usize = 4;
+
+impl DeviceChoice {
+    /// The device it means, of those that are plugged in; the system's where what was chosen is not there.
+    pub fn pick<'a>(&self, role: SoundRole, devices: &'a [SoundDevice]) -> Option<&'a SoundDevice> {
+        let of_role = || devices.iter().filter(|device| device.input == (role == SoundRole::Microphone));
+        let system = || of_role().find(|device| device.default).or_else(|| of_role().next());
+        let chosen = match self {
+            Self::FollowSystem => None,
+            Self::Device(id) => of_role().find(|device| device.id == *id),
+            Self::Ranked(wishes) => wishes.iter().find_map(|wish| match wish {
+                DeviceWish::System => system(),
+                DeviceWish::Known { id, port, name } => of_role()
+                    .find(|device| device.id == *id)
+                    .or_else(|| of_role().find(|device| port.is_some() && device.port == *port && device.name == *name))
+                    .or_else(|| of_role().find(|device| device.name == *name)),
+                DeviceWish::Named(pattern) => of_role().find(|device| fits_pattern(pattern, &device.name)),
+            }),
+        };
+        chosen.or_else(system)
+    }
+}
+
+/// Whether a name fits a pattern in which `*` stands for anything; case does not matter.
+fn fits_pattern(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.to_lowercase(), name.to_lowercase());
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(mut left) = name.strip_prefix(first) else { return false };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    for part in middle.split('*') {
+        let Some(at) = left.find(part) else { return false };
+        left = left.get(at + part.len()..).unwrap_or_default();
+    }
+    left.ends_with(last)
 }
 
 /// A device that is plugged in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SoundDevice {
     /// Stable over restarts.
     pub id: String,
@@ -32,9 +88,15 @@ pub struct SoundDevice {
     pub input: bool,
     pub class: DeviceClass,
     pub default: bool,
+    /// Where it is plugged in, or its serial number.
+    pub port: Option<String>,
+    /// Muted in the settings of the system, where it tells.
+    pub muted: Option<bool>,
+    /// Its volume there in percent; may be above 100.
+    pub system_volume_percent: Option<u16>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceClass {
     Headset,
@@ -42,6 +104,7 @@ pub enum DeviceClass {
     Speaker,
     BluetoothNarrowband,
     Virtual,
+    #[default]
     Unknown,
 }
 
@@ -52,6 +115,8 @@ pub enum SoundCommand {
         role: SoundRole,
         choice: DeviceChoice,
     },
+    /// Ring on these devices too, by id; at most four.
+    AlsoRing(Vec<String>),
     /// 0–100 %; 100 is 0 dB.
     Volume {
         role: SoundRole,
@@ -126,6 +191,8 @@ pub enum OpenedBecause {
     FollowedSystem,
     /// The chosen device is back.
     CameBack,
+    /// A device that is preferred to the one in use was plugged in.
+    Preferred,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]

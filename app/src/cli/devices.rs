@@ -122,6 +122,7 @@ mod tests {
             default,
             rate_hz: Some(48_000),
             channels: Some(2),
+            ..DeviceInfo::default()
         }
     }
 

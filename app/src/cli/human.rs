@@ -84,6 +84,7 @@ fn device(role: SoundRole, name: &str, why: OpenedBecause) -> Option<String> {
         OpenedBecause::FellBack => " (the one before is gone)",
         OpenedBecause::FollowedSystem => " (the system's default changed)",
         OpenedBecause::CameBack => " (it is back)",
+        OpenedBecause::Preferred => " (preferred to the one before)",
     };
     Some(format!("{role}: {name}{why}"))
 }

@@ -55,7 +55,9 @@ impl Devices {
             _ if !rings => Choice::Null,
             Some(choice) => choice.clone(),
             // With files for devices nobody listens to a ringing.
-            None if matches!(speaker, Choice::FollowSystem | Choice::Device(_)) => Choice::FollowSystem,
+            None if matches!(speaker, Choice::FollowSystem | Choice::Device(_) | Choice::Ranked(_)) => {
+                Choice::FollowSystem
+            }
             None => Choice::Null,
         };
         let choices = vec![

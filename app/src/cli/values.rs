@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use phone_audio::sound::Choice;
+use phone_audio::sound::{Choice, Wish};
 use phone_core::media::TurnTransport;
 use phone_exchange::Fault;
 
@@ -59,12 +59,23 @@ fn device_or_file(text: &str, others: &str) -> Result<Choice, String> {
         _ if text == "default" => Ok(Choice::FollowSystem),
         Some(("device", "")) => Err("a device's id is missing; `offhook devices` lists them".to_owned()),
         Some(("device", id)) => Ok(Choice::Device(id.to_owned())),
+        Some(("prefer", names)) => ranked(names),
         // An id without its prefix is the likeliest slip.
         _ if !is_wav(text) => {
             Err(format!("`{text}` is neither a .wav file nor one of {others}, default (`offhook devices` lists ids)"))
         }
         _ => Ok(Choice::WavFile(PathBuf::from(text))),
     }
+}
+
+/// `prefer:Jabra*,*USB*,default`: names in the order they are preferred; `*` stands for anything.
+fn ranked(names: &str) -> Result<Choice, String> {
+    let names: Vec<&str> = names.split(',').map(str::trim).collect();
+    if names.iter().any(|name| name.is_empty()) {
+        return Err("a name is missing; write prefer:Jabra*,*USB*,default".to_owned());
+    }
+    let wish = |name: &str| if name == "default" { Wish::System } else { Wish::Named(name.to_owned()) };
+    Ok(Choice::Ranked(names.into_iter().map(wish).collect()))
 }
 
 fn is_wav(text: &str) -> bool {
@@ -181,6 +192,9 @@ mod tests {
         assert_eq!(input("tone:440"), Ok(Choice::Tone(440.0)));
         assert_eq!(input("silence"), Ok(Choice::Silence));
         assert_eq!(input("default"), Ok(Choice::FollowSystem));
+        let ranked = vec![Wish::Named("Jabra*".to_owned()), Wish::System];
+        assert_eq!(input("prefer:Jabra*, default"), Ok(Choice::Ranked(ranked)));
+        assert!(input("prefer:Jabra*,").is_err());
         assert_eq!(input("device:pulseaudio:mic"), Ok(Choice::Device("pulseaudio:mic".to_owned())));
         assert_eq!(input("a/b.WAV"), Ok(Choice::WavFile("a/b.WAV".into())));
         assert_eq!(output("null"), Ok(Choice::Null));

@@ -78,22 +78,13 @@ pub fn role_of(snapshot: &Snapshot, role: SoundRole) -> &RoleView {
 /// The name of the device in use, or of the one that will be used.
 pub fn device_name(snapshot: &Snapshot, role: SoundRole) -> String {
     let view = role_of(snapshot, role);
-    if let Some((_, name)) = &view.device {
+    // After it closed, another one may be meant by now.
+    if let Some((_, name)) = view.device.as_ref().filter(|_| view.open) {
         return name.clone();
     }
-    let wants_input = role == SoundRole::Microphone;
-    let mut devices = snapshot.sound.devices.iter().filter(|device| device.input == wants_input);
-    let found = match &view.choice {
-        DeviceChoice::FollowSystem => devices.find(|device| device.default),
-        DeviceChoice::Device(id) => devices.find(|device| device.id == *id),
-    };
-    match (found, &view.choice) {
-        (Some(device), _) => device.name.clone(),
-        (None, DeviceChoice::FollowSystem) if snapshot.sound.devices.iter().any(|d| d.input == wants_input) => {
-            text::FOLLOW_SYSTEM.to_owned()
-        }
-        (None, _) => text::NO_DEVICE.to_owned(),
-    }
+    let meant = view.choice.pick(role, &snapshot.sound.devices);
+    let before = view.device.as_ref().map(|(_, name)| name.clone());
+    meant.map(|device| device.name.clone()).or(before).unwrap_or_else(|| text::NO_DEVICE.to_owned())
 }
 
 pub fn sound_bar(snapshot: &Snapshot) -> SoundBar {
@@ -206,6 +197,17 @@ pub fn device_rows(snapshot: &Snapshot, role: SoundRole) -> Vec<DeviceRow> {
         badge: text::device_class(device.class),
         chosen: *choice == DeviceChoice::Device(device.id.clone()),
     }));
+    if let DeviceChoice::Ranked(wishes) = choice {
+        let meant = choice.pick(role, &snapshot.sound.devices).map(|device| device.name.clone());
+        let row = DeviceRow {
+            choice: choice.clone(),
+            name: text::preferred(wishes.len()),
+            note: meant,
+            badge: None,
+            chosen: true,
+        };
+        rows.insert(1, row);
+    }
     // A chosen device that is unplugged stays in the list, so that the choice can be seen and changed.
     if let DeviceChoice::Device(id) = choice
         && !rows.iter().any(|row| row.chosen)
@@ -308,6 +310,7 @@ mod tests {
             input: true,
             class: DeviceClass::BuiltIn,
             default: true,
+            ..SoundDevice::default()
         }];
         picture.sound.microphone.choice = DeviceChoice::Device("pulse:Jabra".into());
         let rows: Vec<_> =

@@ -9,8 +9,11 @@ mod host;
 pub mod mixer;
 #[cfg(target_os = "linux")]
 mod pulse;
+#[cfg(target_os = "linux")]
+mod pulse_list;
 mod sound_thread;
 mod stream;
+mod system;
 mod virtual_device;
 mod watch;
 pub mod wav;

@@ -187,7 +187,7 @@ fn properties(role: Role) -> Props {
     let (media, kind) = match role {
         Role::Microphone => (c"Microphone", c"phone"),
         Role::Speaker => (c"Call", c"phone"),
-        Role::Ringer => (c"Ringer", c"event"),
+        Role::Ringer | Role::AlsoRinger(_) => (c"Ringer", c"event"),
     };
     properties.set(Prop::MediaName, media);
     // Lets the service pause music during calls, if the user wants that.

@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-use cpal::Device;
 use phone_audio::SAMPLE_RATE_HZ;
 use phone_audio::sound::{
-    Because, CaptureStream, Choice, DeviceInfo, PlaybackStream, Role, SoundError, SoundNews, SoundRequest, StreamHealth,
+    ALSO_RINGERS, Because, CaptureStream, Choice, DeviceInfo, PlaybackStream, Role, SoundError, SoundNews,
+    SoundRequest, StreamHealth,
 };
 
 use crate::catalog::{self, Past, Step};
-use crate::host::{Listed, System};
+use crate::host::{Handle, Listed, System};
 use crate::stream::{self, End};
 use crate::virtual_device;
 use crate::watch::Watcher;
@@ -30,6 +30,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const LOOK_WATCHED: Duration = Duration::from_secs(2);
 /// One plugging makes several events; they are looked at together.
 const LOOKS_APART: Duration = Duration::from_millis(30);
+/// A volume that is being dragged changes all the time.
+const GLANCES_APART: Duration = Duration::from_millis(250);
 /// How often a service that is not there is asked for, and a device that failed is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 /// An open device without a callback for this long is opened anew.
@@ -42,6 +44,8 @@ pub enum Message {
     Stop,
     /// The list may have changed.
     Look,
+    /// Volume, muting or a port of a device may have changed: nothing that hurries.
+    Glance,
     Opened {
         role: Role,
         generation: u64,
@@ -134,10 +138,8 @@ impl SoundThread {
         wake: SyncSender<Message>,
         news: SyncSender<SoundNews>,
     ) -> Self {
-        let mut roles: BTreeMap<Role, RoleState> = [Role::Microphone, Role::Speaker, Role::Ringer]
-            .into_iter()
-            .map(|role| (role, RoleState::new(Choice::FollowSystem)))
-            .collect();
+        let mut roles: BTreeMap<Role, RoleState> =
+            roles().map(|role| (role, RoleState::new(Choice::FollowSystem))).collect();
         for (role, choice) in choices {
             roles.insert(*role, RoleState::new(plain(choice.clone())));
         }
@@ -183,6 +185,7 @@ impl SoundThread {
             Message::Request(SoundRequest::Close { role }) => self.close(role),
             Message::Stop => self.finished = true,
             Message::Look => self.next_look = self.next_look.min(self.last_look + LOOKS_APART),
+            Message::Glance => self.next_look = self.next_look.min(self.last_look + GLANCES_APART),
             Message::Opened { role, generation, result } => self.opened(role, generation, result),
             Message::Released { role, generation } => {
                 if self.is_current(role, generation) {
@@ -269,14 +272,14 @@ impl SoundThread {
 
     /// Opens a real device on a thread of its own.
     fn start_opening(&mut self, role: Role, info: DeviceInfo, because: Because) {
-        let Some(device) = self.find(&info) else {
+        let Some(handle) = self.find(&info) else {
             self.fail(role, SoundError::Missing(info.id));
             return;
         };
         let Some(state) = self.roles.get_mut(&role) else { return };
         state.generation += 1;
         let generation = state.generation;
-        let name = info.name.clone();
+        let wanted = info.clone();
         tracing::debug!(?role, device = %info.id, ?because, "opening");
         // The old stream ends here: its device is gone or no longer wanted.
         state.state = State::Opening { info, because };
@@ -287,7 +290,7 @@ impl SoundThread {
                 // A full queue means that the thread is about to look at everything anyway.
                 move || drop(wake.try_send(Message::Broken { role, generation }))
             };
-            let result = stream::open(&device, &name, role, on_broken);
+            let result = stream::open(&handle, &wanted, role, on_broken);
             // Fails only when the sound thread has ended; the stream is then closed here.
             drop(wake.send(Message::Opened { role, generation, result }));
         });
@@ -355,11 +358,11 @@ impl SoundThread {
         }
     }
 
-    fn find(&self, info: &DeviceInfo) -> Option<Device> {
+    fn find(&self, info: &DeviceInfo) -> Option<Handle> {
         self.devices
             .iter()
             .find(|listed| listed.info.id == info.id && listed.info.input == info.input)
-            .map(|listed| listed.device.clone())
+            .map(|listed| listed.handle.clone())
     }
 
     /// The same device again, after it stalled or reported an error.
@@ -378,7 +381,7 @@ impl SoundThread {
         self.next_look = self.last_look + if watched { LOOK_WATCHED } else { LOOK };
         self.refresh();
         self.tell_devices();
-        for role in [Role::Microphone, Role::Speaker, Role::Ringer] {
+        for role in roles() {
             self.look_at(role);
         }
     }
@@ -456,6 +459,12 @@ impl SoundThread {
             self.finished = true;
         }
     }
+}
+
+/// All roles there are.
+fn roles() -> impl Iterator<Item = Role> {
+    let further = (0..ALSO_RINGERS).map(Role::AlsoRinger);
+    [Role::Microphone, Role::Speaker, Role::Ringer].into_iter().chain(further)
 }
 
 /// A device id that names a device without hardware, as that.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use cpal::traits::{DeviceTrait, StreamTrait};
 use cpal::{BufferSize, Device, FromSample, SampleFormat, SizedSample, Stream, StreamConfig, SupportedStreamConfig};
 use phone_audio::SAMPLE_RATE_HZ;
-use phone_audio::sound::{Role, SoundError, StreamHealth};
+use phone_audio::sound::{DeviceInfo, Role, SoundError, StreamHealth};
 
 use crate::callback::{CaptureEnd, PlaybackEnd};
-use crate::host::explain;
+use crate::host::{Handle, explain};
 
 /// How long a service may take to open a stream.
 const OPEN_LIMIT: Duration = Duration::from_secs(2);
@@ -33,15 +33,17 @@ pub struct OpenDevice {
 /// Opens the device and starts it; blocks for up to seconds. `broken` is called, on a thread of the sound service, when
 /// the stream has failed; also wrongly, after it was closed.
 pub fn open(
-    device: &Device,
-    name: &str,
+    handle: &Handle,
+    info: &DeviceInfo,
     role: Role,
     broken: impl Fn() + Send + 'static,
 ) -> Result<OpenDevice, SoundError> {
-    #[cfg(target_os = "linux")]
-    if let Some(id) = device.id().ok().map(|id| id.to_string()).filter(|id| id.starts_with("pulseaudio:")) {
-        return crate::pulse::open(&id, role, broken);
-    }
+    let device = match handle {
+        #[cfg(target_os = "linux")]
+        Handle::Pulse => return crate::pulse::open(&info.id, role, broken),
+        Handle::Cpal(device) => device,
+    };
+    let name = info.name.as_str();
     let what = |error: cpal::Error| explain(&error, name);
     let input = role == Role::Microphone;
     let (config, format) = configuration(device, input).map_err(what)?;

@@ -71,7 +71,7 @@ impl Source {
 /// What a choice without hardware is called; `None` for real devices.
 pub fn info(choice: &Choice, role: Role) -> Option<DeviceInfo> {
     let (id, name) = match choice {
-        Choice::FollowSystem | Choice::Device(_) => return None,
+        Choice::FollowSystem | Choice::Device(_) | Choice::Ranked(_) => return None,
         Choice::WavFile(path) => {
             let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
             (format!("wav:{}", path.display()), file)
@@ -88,6 +88,7 @@ pub fn info(choice: &Choice, role: Role) -> Option<DeviceInfo> {
         default: false,
         rate_hz: Some(SAMPLE_RATE_HZ),
         channels: Some(1),
+        ..DeviceInfo::default()
     })
 }
 
@@ -113,7 +114,7 @@ pub fn start(choice: &Choice, role: Role) -> Result<Started, SoundError> {
             Choice::WavFile(path) => Source::Wav(Box::new(WavSource::open(path).map_err(sentence)?)),
             Choice::Tone(hz) if hz.is_finite() && (1.0..=20_000.0).contains(hz) => Source::Tone { hz: *hz, phase: 0.0 },
             Choice::Tone(hz) => return Err(SoundError::Failed(format!("a tone of {hz} Hz cannot be made"))),
-            Choice::Silence | Choice::Null | Choice::FollowSystem | Choice::Device(_) => Source::Silence,
+            _ => Source::Silence,
         };
         start_input(source)
     } else {

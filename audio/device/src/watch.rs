@@ -99,11 +99,9 @@ mod pulse {
             let (_, command) = protocol::read_command_message(&mut connection.socket, connection.version)?;
             let Command::SubscribeEvent(event) = command else { continue };
             // Volumes and states change all the time; which devices there are does not.
-            let matters = event.event_facility == SubscriptionEventFacility::Server
+            let hurries = event.event_facility == SubscriptionEventFacility::Server
                 || event.event_type != SubscriptionEventType::Changed;
-            if matters {
-                wake.try_send(Message::Look).ok();
-            }
+            wake.try_send(if hurries { Message::Look } else { Message::Glance }).ok();
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use phone_audio::measure::{chirp, chirps_in, sine, tone_in};
 use phone_audio::ring::{CaptureReader, PlaybackWriter};
-use phone_audio::sound::{Because, Choice, Class, Role, SoundError, SoundNews, SoundRequest};
+use phone_audio::sound::{Because, Choice, Class, Role, SoundError, SoundNews, SoundRequest, Wish};
 use phone_audio::{FRAME_SAMPLES, Frame};
 use server::{Ear, Server, isolated, pactl, plug, unplug};
 
@@ -291,5 +291,120 @@ fn the_way_through_speaker_and_microphone_is_short() {
         late.sort_unstable();
         let median = late.get(late.len() / 2).copied().unwrap();
         assert!(median < 48 * 60, "{} ms", median / 48);
+    });
+}
+
+/// One device is pulled out and plugged in again and again during a call: each time sound goes on elsewhere, and
+/// nothing is left behind.
+fn plug_and_unplug(times: usize) {
+    let mut module = plug("usb");
+    let mut ear = Ear::new(&[(Role::Speaker, Choice::Device("pulseaudio:usb".to_owned()))]);
+    ear.open(Role::Speaker);
+    let (_, _, mut writer) = ear.wait(OPENING, "opened", playback);
+    let (mut open, mut longest) = (None, Duration::ZERO);
+    for n in 0..times {
+        for plugged in [false, true] {
+            if plugged {
+                module = plug("usb");
+            } else {
+                unplug(&module);
+            }
+            let since = Instant::now();
+            let (id, because, next) = ear.wait(SOON, "changed", playback);
+            let expected =
+                if plugged { ("pulseaudio:usb", Because::CameBack) } else { ("pulseaudio:spk", Because::FellBack) };
+            assert_eq!((id.as_str(), because), expected, "round {n}");
+            writer = next;
+            // Until the new device has asked for sound.
+            while writer.health().callbacks.load(std::sync::atomic::Ordering::Relaxed) < 2 {
+                while writer.wants() {
+                    writer.write(&Frame::SILENCE);
+                }
+                assert!(since.elapsed() < SOON, "round {n}: no sound after {:?}", since.elapsed());
+                sleep(Duration::from_millis(1));
+            }
+            longest = longest.max(since.elapsed());
+        }
+        // What the first rounds leave is there for good; then nothing more may come.
+        if n == 2 {
+            open = Some(left_open());
+        }
+    }
+    drop(writer);
+    ear.wait(SOON, "closed", |news| matches!(news, SoundNews::Closed { role: Role::Speaker }).then_some(()));
+    eprintln!("{times} rounds: the longest gap was {longest:?}, open before and after: {open:?} {:?}", left_open());
+    assert!(longest < Duration::from_millis(500), "{longest:?}");
+    let (files, threads) = left_open();
+    assert!(
+        open.is_some_and(|(before, others)| files <= before && threads <= others),
+        "{open:?}, then {files} {threads}"
+    );
+}
+
+/// Open files and threads of this process.
+fn left_open() -> (usize, usize) {
+    let count = |folder: &str| std::fs::read_dir(folder).unwrap().count();
+    (count("/proc/self/fd"), count("/proc/self/task"))
+}
+
+#[test]
+fn row_54_ten_times_unplugged_in_a_call_the_sound_goes_on_within_half_a_second() {
+    isolated("row_54_ten_times_unplugged_in_a_call_the_sound_goes_on_within_half_a_second", true, |_| {
+        plug_and_unplug(10)
+    });
+}
+
+#[test]
+#[ignore = "two minutes; run it with --run-ignored all"]
+fn two_hundred_times_unplugged_in_a_call_the_sound_goes_on_within_half_a_second() {
+    isolated("two_hundred_times_unplugged_in_a_call_the_sound_goes_on_within_half_a_second", true, |_| {
+        plug_and_unplug(200);
+    });
+}
+
+#[test]
+fn row_59_a_device_muted_in_the_system_is_told_within_a_second() {
+    isolated("row_59_a_device_muted_in_the_system_is_told_within_a_second", true, |_| {
+        let mut ear = Ear::new(&[]);
+        let find = |devices: Vec<phone_audio::sound::DeviceInfo>| devices.into_iter().find(|device| device.input);
+        assert_eq!(find(ear.devices()).and_then(|mic| mic.muted), Some(false));
+        sleep(Duration::from_millis(100));
+        pactl(&["set-source-mute", "mic", "1"]);
+        pactl(&["set-source-volume", "mic", "40%"]);
+        ear.wait(SOON, "muted", |news| match news {
+            SoundNews::Devices(list) => {
+                find(list).filter(|mic| mic.muted == Some(true) && mic.system_volume_percent == Some(40)).map(drop)
+            }
+            _ => None,
+        });
+    });
+}
+
+#[test]
+fn row_54_a_preferred_device_is_taken_when_plugged_and_two_of_a_kind_have_two_names() {
+    isolated("row_54_a_preferred_device_is_taken_when_plugged_and_two_of_a_kind_have_two_names", true, |_| {
+        let wishes = vec![Wish::Named("*usb*".to_owned()), Wish::System];
+        let mut ear = Ear::new(&[(Role::Speaker, Choice::Ranked(wishes))]);
+        ear.open(Role::Speaker);
+        let (id, _, _first) = ear.wait(OPENING, "opened", playback);
+        assert_eq!(id, "pulseaudio:spk");
+        let same = |name: &str| {
+            let (sink, label) = (format!("sink_name={name}"), "sink_properties=device.description=MyUsb");
+            pactl(&["load-module", "module-null-sink", &sink, "rate=48000", label])
+        };
+        let module = same("usb");
+        let (id, because, _second) = ear.wait(SOON, "preferred", playback);
+        assert_eq!((id.as_str(), because), ("pulseaudio:usb", Because::Preferred));
+        same("usb-other");
+        ear.wait(SOON, "told apart", |news| match news {
+            SoundNews::Devices(list) => {
+                let names: Vec<_> = list.iter().filter(|d| d.name.starts_with("MyUsb")).map(|d| &d.name).collect();
+                (names == ["MyUsb · 1", "MyUsb · 2"]).then_some(())
+            }
+            _ => None,
+        });
+        unplug(&module);
+        let (id, because, _third) = ear.wait(SOON, "the other of the kind", playback);
+        assert_eq!((id.as_str(), because), ("pulseaudio:usb-other", Because::FellBack));
     });
 }

@@ -2,13 +2,14 @@
 //! always replaced as a whole. A file that cannot be read is kept aside and reported; the phone then starts with
 //! defaults.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use phone_core::event::Notice;
 use phone_core::snapshot::RoleView;
-use phone_core::sound::{DeviceChoice, SoundRole};
+use phone_core::sound::{DeviceChoice, DeviceWish, SoundRole};
 use phone_core::{Command, Private, Snapshot};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,9 @@ pub(crate) struct Settings {
     /// The id of the phone that was selected last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) phone: Option<String>,
+    /// Devices that ring together with the ringer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) also_ring: Vec<String>,
     pub(crate) microphone: RoleSettings,
     pub(crate) speaker: RoleSettings,
     pub(crate) ringer: RoleSettings,
@@ -37,6 +41,12 @@ pub(crate) struct RoleSettings {
     pub(crate) device: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) volume_percent: Option<u8>,
+    /// In the order they are preferred, instead of one device.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) prefer: Vec<DeviceWish>,
+    /// Volumes in percent of devices that have one of their own, by id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) volumes: BTreeMap<String, u8>,
 }
 
 impl Settings {
@@ -48,9 +58,14 @@ impl Settings {
         let role = |view: &RoleView| RoleSettings {
             device: match &view.choice {
                 DeviceChoice::Device(id) => Some(id.clone()),
-                DeviceChoice::FollowSystem => None,
+                DeviceChoice::FollowSystem | DeviceChoice::Ranked(_) => None,
             },
-            volume_percent: Some(view.volume_percent).filter(|percent| *percent != usual),
+            prefer: match &view.choice {
+                DeviceChoice::Ranked(wishes) => wishes.clone(),
+                _ => Vec::new(),
+            },
+            volume_percent: view.volumes.get("").copied().filter(|percent| *percent != usual),
+            volumes: view.volumes.iter().filter(|(id, _)| !id.is_empty()).map(|(id, p)| (id.clone(), *p)).collect(),
         };
         let selected = snapshot.phones.iter().find(|phone| phone.selected).map(|phone| phone.id.clone());
         Self {
@@ -58,6 +73,7 @@ impl Settings {
             microphone: role(&snapshot.sound.microphone),
             speaker: role(&snapshot.sound.speaker),
             ringer: role(&snapshot.sound.ringer),
+            also_ring: snapshot.sound.also_ring.clone(),
         }
     }
 
@@ -73,9 +89,19 @@ impl Settings {
             if let Some(id) = &settings.device {
                 commands.push(Command::ChooseDevice { role, choice: DeviceChoice::Device(id.clone()) });
             }
-            if let Some(percent) = settings.volume_percent {
-                commands.push(Command::SetVolume { role, percent: percent.min(100) });
+            if !settings.prefer.is_empty() {
+                commands.push(Command::ChooseDevice { role, choice: DeviceChoice::Ranked(settings.prefer.clone()) });
             }
+            let usual = settings.volume_percent.map(|percent| (String::new(), percent));
+            let own = settings.volumes.iter().map(|(id, percent)| (id.clone(), *percent));
+            commands.extend(usual.into_iter().chain(own).map(|(device, percent)| Command::SetDeviceVolume {
+                role,
+                device,
+                percent: percent.min(100),
+            }));
+        }
+        if !self.also_ring.is_empty() {
+            commands.push(Command::AlsoRing(self.also_ring.clone()));
         }
         commands
     }
@@ -233,9 +259,22 @@ mod tests {
     fn some_settings() -> Settings {
         Settings {
             phone: Some("phone-1".to_owned()),
-            microphone: RoleSettings { device: Some("pulseaudio:mic \"x\"".to_owned()), volume_percent: Some(80) },
-            speaker: RoleSettings { device: None, volume_percent: Some(100) },
+            microphone: RoleSettings {
+                device: Some("pulseaudio:mic \"x\"".to_owned()),
+                volume_percent: Some(80),
+                ..RoleSettings::default()
+            },
+            speaker: RoleSettings {
+                prefer: vec![
+                    DeviceWish::Known { id: "usb".to_owned(), port: Some("3.1".to_owned()), name: "Jabra".to_owned() },
+                    DeviceWish::Named("*headset*".to_owned()),
+                    DeviceWish::System,
+                ],
+                volumes: BTreeMap::from([("pulseaudio:a.b".to_owned(), 40)]),
+                ..RoleSettings::default()
+            },
             ringer: RoleSettings::default(),
+            also_ring: vec!["tv".to_owned()],
         }
     }
 
@@ -291,7 +330,7 @@ mod tests {
     fn what_nobody_touched_is_not_kept() {
         assert_eq!(Settings::of(&Snapshot::default(), &Settings::default()), Settings::default());
         let mut snapshot = Snapshot::default();
-        snapshot.sound.speaker.volume_percent = 40;
+        snapshot.sound.speaker.volumes = BTreeMap::from([(String::new(), 40)]);
         snapshot.sound.ringer.choice = DeviceChoice::Device("d".to_owned());
         let before = Settings { phone: Some("p".to_owned()), ..Settings::default() };
         let kept = Settings::of(&snapshot, &before);
@@ -302,7 +341,7 @@ mod tests {
     #[test]
     fn settings_become_commands_within_their_range() {
         let settings = Settings {
-            ringer: RoleSettings { device: Some("d".to_owned()), volume_percent: Some(250) },
+            ringer: RoleSettings { device: Some("d".to_owned()), volume_percent: Some(250), ..RoleSettings::default() },
             ..Settings::default()
         };
         let role = SoundRole::Ringer;
@@ -310,7 +349,7 @@ mod tests {
             settings.commands(),
             [
                 Command::ChooseDevice { role, choice: DeviceChoice::Device("d".to_owned()) },
-                Command::SetVolume { role, percent: 100 }
+                Command::SetDeviceVolume { role, device: String::new(), percent: 100 }
             ]
         );
     }

@@ -10,7 +10,7 @@ use crate::ids::{CallId, SessionId};
 use crate::line::{LineCommand, SessionEnd};
 use crate::media::{DescriptionKind, MediaError, MediaEvent, MediaStats, MediaUp};
 use crate::snapshot::{CallState, MicrophoneTime, RoleView};
-use crate::sound::{SoundEvent, SoundRole};
+use crate::sound::{SoundCommand, SoundEvent, SoundRole};
 
 impl Phone {
     pub(super) fn media_event(&mut self, now: Instant, event: MediaEvent) {
@@ -166,11 +166,43 @@ impl Phone {
         }
     }
 
+    /// The device that a role uses, or would use.
+    pub(super) fn device_of_role(&mut self, role: SoundRole) -> Option<String> {
+        let view = self.role_view(role);
+        let open = view.device.as_ref().filter(|_| view.open).map(|(id, _)| id.clone());
+        let choice = view.choice.clone();
+        open.or_else(|| choice.pick(role, &self.sound.devices).map(|device| device.id.clone()))
+    }
+
+    pub(super) fn set_volume(&mut self, role: SoundRole, device: String, percent: u8) {
+        let volumes = &mut self.role_view(role).volumes;
+        // More devices than anybody has; what is left out has the usual volume.
+        if volumes.len() < 256 || volumes.contains_key(&device) {
+            volumes.insert(device, percent.min(100));
+        }
+        self.settle_volume(role);
+    }
+
+    /// Brings the volume in force to that of the device.
+    pub(super) fn settle_volume(&mut self, role: SoundRole) {
+        let device = self.device_of_role(role).unwrap_or_default();
+        let view = self.role_view(role);
+        let usual = RoleView::default().volume_percent;
+        let percent = view.volumes.get(&device).or_else(|| view.volumes.get("")).copied().unwrap_or(usual);
+        if view.volume_percent != percent {
+            view.volume_percent = percent;
+            self.sound(SoundCommand::Volume { role, percent });
+        }
+    }
+
     pub(super) fn sound_event(&mut self, event: SoundEvent) {
         self.changed();
         match event {
             SoundEvent::Devices(devices) => {
                 self.sound.devices = devices;
+                for role in [SoundRole::Microphone, SoundRole::Speaker, SoundRole::Ringer] {
+                    self.settle_volume(role);
+                }
                 // With other devices an old problem may be a new one.
                 self.told_sound.clear();
             }
@@ -180,6 +212,7 @@ impl Phone {
                 view.open = true;
                 view.problem = None;
                 self.told_sound.retain(|(told, _)| *told != role);
+                self.settle_volume(role);
                 self.event(Event::Device { role, name, why });
             }
             SoundEvent::Closed { role } => self.role_view(role).open = false,

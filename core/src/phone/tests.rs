@@ -8,6 +8,7 @@ mod orders;
 mod service;
 mod settings;
 mod sign_in;
+mod sound;
 mod transfer;
 
 use std::collections::BTreeMap;

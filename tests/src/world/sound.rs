@@ -70,7 +70,7 @@ impl Devices {
         let open = match role {
             Role::Microphone => state.microphone.take().is_some(),
             Role::Speaker => state.speaker.take().is_some(),
-            Role::Ringer => state.ringer.take().is_some(),
+            Role::Ringer | Role::AlsoRinger(_) => state.ringer.take().is_some(),
         };
         if open {
             state.news.push_back(SoundNews::Failed { role, error: SoundError::NoDevice });
@@ -160,7 +160,7 @@ fn info(role: Role) -> DeviceInfo {
     let (id, name) = match role {
         Role::Microphone => ("sim:microphone", "Simulated microphone"),
         Role::Speaker => ("sim:speaker", "Simulated speaker"),
-        Role::Ringer => ("sim:ringer", "Simulated ringer"),
+        Role::Ringer | Role::AlsoRinger(_) => ("sim:ringer", "Simulated ringer"),
     };
     DeviceInfo {
         id: id.to_owned(),
@@ -170,6 +170,7 @@ fn info(role: Role) -> DeviceInfo {
         default: role != Role::Ringer,
         rate_hz: Some(RATE_HZ),
         channels: Some(1),
+        ..DeviceInfo::default()
     }
 }
 
@@ -203,7 +204,7 @@ impl Sound for End {
                 match role {
                     Role::Microphone => state.microphone = None,
                     Role::Speaker => state.speaker = None,
-                    Role::Ringer => state.ringer = None,
+                    Role::Ringer | Role::AlsoRinger(_) => state.ringer = None,
                 }
                 state.news.push_back(SoundNews::Closed { role });
             }

@@ -179,6 +179,7 @@ fn devices() -> Vec<SoundDevice> {
         input,
         class,
         default,
+        ..SoundDevice::default()
     };
     vec![
         device("jabra-in", "Jabra Evolve2 65", true, DeviceClass::Headset, true),

@@ -175,6 +175,7 @@ fn with_sound(mut picture: Snapshot) -> Snapshot {
         input,
         class: DeviceClass::Headset,
         default: true,
+        ..SoundDevice::default()
     };
     picture.sound.devices = vec![device("mic", "Jabra", true), device("ear", "Jabra", false)];
     picture

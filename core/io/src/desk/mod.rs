@@ -21,7 +21,7 @@ use phone_audio::Frame;
 use phone_audio::capture::CaptureChain;
 use phone_audio::playout::SpeakerChain;
 use phone_audio::ring::{CaptureReader, PlaybackWriter};
-use phone_audio::sound::{DeviceInfo, Ears, Role, Sound, SoundError, SoundNews, SoundRequest};
+use phone_audio::sound::{ALSO_RINGERS, Choice, DeviceInfo, Ears, Role, Sound, SoundError, SoundNews, SoundRequest};
 use phone_core::Input;
 use phone_core::ids::SessionId;
 use phone_core::measurement::{Measured, Measurement, MeasurementId, MeasurementPhase, NotMeasured};
@@ -63,6 +63,8 @@ pub struct Desk {
     microphone: Microphone,
     speaker: Player,
     ringer: Player,
+    /// Devices that ring together with the ringer.
+    also: Vec<Player>,
     /// What the speaker was given and has not played yet, oldest first.
     played: VecDeque<Frame>,
     scratch: Frame,
@@ -72,6 +74,7 @@ pub struct Desk {
     start_until: Instant,
     inputs: VecDeque<Input>,
     measuring: Option<Measuring>,
+    ring_percent: u8,
     /// Measured, and not looked at yet.
     recording: Option<Box<Recording>>,
 }
@@ -116,6 +119,7 @@ impl Desk {
             },
             speaker: Player::new(Role::Speaker, SPEAKER_LINGER),
             ringer: Player::new(Role::Ringer, RINGER_LINGER),
+            also: Vec::new(),
             played: VecDeque::with_capacity(PLAYED),
             scratch: Frame::SILENCE,
             next_tick: None,
@@ -123,6 +127,7 @@ impl Desk {
             start_until: now + START,
             inputs: VecDeque::new(),
             measuring: None,
+            ring_percent: 100,
             recording: None,
         }
     }
@@ -156,10 +161,18 @@ impl Desk {
                 self.microphone.chain.set_gain_db(40.0 * share.log10());
             }
             SoundCommand::Volume { role: SoundRole::Speaker, percent } => self.speaker.chain.set_volume(percent),
-            SoundCommand::Volume { role: SoundRole::Ringer, percent } => self.ringer.chain.set_volume(percent),
+            SoundCommand::Volume { role: SoundRole::Ringer, percent } => {
+                self.ring_percent = percent;
+                for player in std::iter::once(&mut self.ringer).chain(&mut self.also) {
+                    player.chain.set_volume(percent);
+                }
+            }
+            SoundCommand::AlsoRing(devices) => self.also_ring(devices),
             SoundCommand::Mute { muted } => self.microphone.chain.set_muted(muted),
             SoundCommand::Tone(tone) => {
-                self.ringer.play(now, tone.filter(|tone| *tone == Tone::Ring));
+                for player in std::iter::once(&mut self.ringer).chain(&mut self.also) {
+                    player.play(now, tone.filter(|tone| *tone == Tone::Ring));
+                }
                 self.speaker.play(now, tone.filter(|tone| *tone != Tone::Ring));
             }
             SoundCommand::Measure { id, what } => self.measure(now, id, what),
@@ -264,11 +277,13 @@ impl Desk {
         }
         let plays_on = self.measuring.as_ref().and_then(Measuring::plays_on);
         self.speaker.arrange(now, in_call || plays_on == Some(Role::Speaker), self.sound.as_mut());
-        self.ringer.arrange(now, plays_on == Some(Role::Ringer), self.sound.as_mut());
+        for player in std::iter::once(&mut self.ringer).chain(&mut self.also) {
+            player.arrange(now, plays_on == Some(Role::Ringer), self.sound.as_mut());
+        }
         if !self.speaker.wanted {
             self.played.clear();
         }
-        let awake = wanted || self.speaker.wanted || self.ringer.wanted;
+        let awake = wanted || self.speaker.wanted || self.ringer.wanted || self.also.iter().any(|player| player.wanted);
         if awake != self.next_tick.is_some() {
             self.next_tick = awake.then_some(now);
             self.look_at = now + self.news_pause(now);
@@ -344,7 +359,7 @@ impl Desk {
 
     /// From the jitter buffers to the speaker, and tones to speaker and ringer.
     fn play(&mut self, now: Instant) {
-        let Self { speaker, ringer, sessions, scratch, played, measuring, microphone, .. } = self;
+        let Self { speaker, ringer, also, sessions, scratch, played, measuring, microphone, ring_percent, .. } = self;
         let waiting = microphone.reader.as_ref().map_or(Duration::ZERO, CaptureReader::delay);
         // Lent to two closures that run one after the other.
         let measuring = std::cell::RefCell::new(measuring.as_mut());
@@ -371,6 +386,13 @@ impl Desk {
             },
         );
         ringer.tick(|frame| fill(Role::Ringer, frame), |_| {});
+        let rings_on = ringer.device.as_ref().map(|device| device.id.as_str());
+        for player in also {
+            // Twice on one device would only be louder.
+            let twice = player.device.as_ref().is_some_and(|device| Some(device.id.as_str()) == rings_on);
+            player.tick(|_| {}, |_| {});
+            player.chain.set_volume(if twice { 0 } else { *ring_percent });
+        }
     }
 
     fn measure(&mut self, now: Instant, id: MeasurementId, what: Measurement) {
@@ -402,10 +424,31 @@ impl Desk {
             }
         }
         if measuring.rings() {
-            self.ringer.chain.play(Some(words::tone(Tone::Ring)));
+            for player in std::iter::once(&mut self.ringer).chain(&mut self.also) {
+                player.chain.play(Some(words::tone(Tone::Ring)));
+            }
         }
         self.tell_phase(id, MeasurementPhase::Opening);
         self.measuring = Some(measuring);
+    }
+
+    /// Other devices ring with the ringer from now on, also in the middle of a ring.
+    fn also_ring(&mut self, devices: Vec<String>) {
+        let (tone, percent) = (self.ringer.tone, self.ring_percent);
+        for player in self.also.drain(..) {
+            if player.wanted {
+                self.sound.request(SoundRequest::Close { role: player.role });
+            }
+        }
+        for (index, id) in (0..ALSO_RINGERS).zip(devices) {
+            let role = Role::AlsoRinger(index);
+            self.sound.request(SoundRequest::Choose { role, choice: Choice::Device(id) });
+            let mut player = Player::new(role, RINGER_LINGER);
+            player.chain.set_volume(percent);
+            player.tone = tone;
+            player.chain.play(tone.then(|| words::tone(Tone::Ring)));
+            self.also.push(player);
+        }
     }
 
     fn tell_phase(&mut self, id: MeasurementId, phase: MeasurementPhase) {
@@ -431,7 +474,9 @@ impl Desk {
             writer.health().set_ears(Ears::Both);
         }
         if measuring.rings() && !self.ringer.tone {
-            self.ringer.chain.play(None);
+            for player in std::iter::once(&mut self.ringer).chain(&mut self.also) {
+                player.chain.play(None);
+            }
         }
         match measuring.end(result) {
             End::Facts(recording) => {
@@ -471,7 +516,14 @@ impl Desk {
                     }
                 }
                 SoundNews::Playback { role, info, because, stream } => {
-                    let player = if role == Role::Ringer { &mut self.ringer } else { &mut self.speaker };
+                    let player = match role {
+                        Role::Ringer => &mut self.ringer,
+                        Role::AlsoRinger(index) => match self.also.get_mut(usize::from(index)) {
+                            Some(player) => player,
+                            None => continue,
+                        },
+                        Role::Speaker | Role::Microphone => &mut self.speaker,
+                    };
                     if !player.wanted {
                         continue;
                     }
@@ -487,10 +539,23 @@ impl Desk {
                             if let Some(why) = stopped {
                                 self.end_measurement(Err(why));
                             }
+                            if matches!(role, Role::AlsoRinger(_)) {
+                                continue;
+                            }
                             words::opened(words::role_of(role), info, because)
                         }
                         Err(error) => words::failed(role, SoundError::Failed(error.to_string())),
                     }
+                }
+                // The ringer stands for all that ring; the others are a courtesy.
+                SoundNews::Closed { role: role @ Role::AlsoRinger(_) } => {
+                    self.gone(now, role);
+                    continue;
+                }
+                SoundNews::Failed { role: role @ Role::AlsoRinger(_), error } => {
+                    tracing::info!(%error, "a further ringer does not ring");
+                    self.gone(now, role);
+                    continue;
                 }
                 SoundNews::Closed { role } => {
                     self.gone(now, role);
@@ -519,6 +584,11 @@ impl Desk {
             }
             Role::Speaker => self.speaker.writer = None,
             Role::Ringer => self.ringer.writer = None,
+            Role::AlsoRinger(index) => {
+                if let Some(player) = self.also.get_mut(usize::from(index)) {
+                    player.writer = None;
+                }
+            }
         }
     }
 }

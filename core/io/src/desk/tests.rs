@@ -52,7 +52,7 @@ impl Sound for FakeSound {
 
 fn info(input: bool) -> DeviceInfo {
     let (id, name) = ("fake:1".to_owned(), "Fake".to_owned());
-    DeviceInfo { id, name, input, class: Class::Virtual, default: true, rate_hz: Some(48_000), channels: Some(1) }
+    DeviceInfo { id, name, input, class: Class::Virtual, default: true, ..DeviceInfo::default() }
 }
 
 /// A desk on a clock that moves only when told to.
@@ -347,4 +347,39 @@ fn device_news_reach_the_phone() {
     bench.advance(ms(20));
     assert_eq!(bench.told_of(|event| matches!(event, SoundEvent::Devices(list) if list.len() == 1)), 1);
     assert_eq!(bench.told_of(|event| matches!(event, SoundEvent::Failed { .. })), 1);
+}
+
+#[test]
+fn row_54_the_ring_sounds_on_several_devices_at_once_and_never_twice_on_one() {
+    let mut bench = Bench::new();
+    bench.desk.command(bench.now, SoundCommand::AlsoRing(vec!["usb".to_owned(), "fake:1".to_owned()]));
+    bench.desk.command(bench.now, SoundCommand::Tone(Some(Tone::Ring)));
+    let opened = bench.sound.requests();
+    for role in [Role::Ringer, Role::AlsoRinger(0), Role::AlsoRinger(1)] {
+        assert!(opened.contains(&SoundRequest::Open { role }), "{opened:?}");
+    }
+    let ringer = bench.sound.open_player(Role::Ringer);
+    let same = bench.sound.open_player(Role::AlsoRinger(1));
+    let (samples, other) = rtrb::RingBuffer::new(24_000);
+    let stream = PlaybackStream { samples, rate_hz: 48_000, health: Arc::default(), keep: Box::new(()) };
+    let info = DeviceInfo { id: "usb".to_owned(), ..info(false) };
+    bench.sound.tell(SoundNews::Playback { role: Role::AlsoRinger(0), info, because: Because::Asked, stream });
+    let mut rings = [ringer, same, other];
+    let mut heard = [(); 3].map(|()| Vec::new());
+    for _ in 0..40 {
+        bench.advance(ms(10));
+        for (ring, heard) in rings.iter_mut().zip(&mut heard) {
+            heard.extend(std::iter::from_fn(|| ring.pop().ok()));
+        }
+    }
+    let levels = heard.map(|heard| phone_audio::level::rms_dbfs(heard.get(4_800..).unwrap_or_default()));
+    assert!(levels[0] > -40.0 && levels[2] > -40.0, "{levels:?}");
+    assert!(levels[1] < -60.0, "the same device rings once: {levels:?}");
+    assert_eq!(bench.told_of(|event| matches!(event, SoundEvent::Opened { .. })), 1, "the phone knows of one ringer");
+    bench.desk.command(bench.now, SoundCommand::Tone(None));
+    bench.advance(Duration::from_secs(2));
+    let closed = bench.sound.requests();
+    for role in [Role::Ringer, Role::AlsoRinger(0), Role::AlsoRinger(1)] {
+        assert!(closed.contains(&SoundRequest::Close { role }), "{closed:?}");
+    }
 }

@@ -1,10 +1,10 @@
 //! The same things in the words of the sound devices and in those of the phone.
 
 use phone_audio::measure::facts;
-use phone_audio::sound::{Because, Choice, Class, DeviceInfo, Role, SoundError};
+use phone_audio::sound::{Because, Choice, Class, DeviceInfo, Role, SoundError, Wish};
 use phone_core::measurement::{EchoFacts, EchoFound, InputFacts, Silence, StreamFacts};
 use phone_core::sound::{
-    DeviceChoice, DeviceClass, OpenedBecause, SoundDevice, SoundEvent, SoundProblem, SoundRole, Tone,
+    DeviceChoice, DeviceClass, DeviceWish, OpenedBecause, SoundDevice, SoundEvent, SoundProblem, SoundRole, Tone,
 };
 
 pub(super) fn opened(role: SoundRole, info: DeviceInfo, because: Because) -> SoundEvent {
@@ -29,7 +29,7 @@ pub(super) fn role_of(role: Role) -> SoundRole {
     match role {
         Role::Microphone => SoundRole::Microphone,
         Role::Speaker => SoundRole::Speaker,
-        Role::Ringer => SoundRole::Ringer,
+        Role::Ringer | Role::AlsoRinger(_) => SoundRole::Ringer,
     }
 }
 
@@ -45,11 +45,29 @@ pub(super) fn choice(choice: DeviceChoice) -> Choice {
     match choice {
         DeviceChoice::FollowSystem => Choice::FollowSystem,
         DeviceChoice::Device(id) => Choice::Device(id),
+        DeviceChoice::Ranked(wishes) => Choice::Ranked(wishes.into_iter().map(wish).collect()),
+    }
+}
+
+fn wish(wish: DeviceWish) -> Wish {
+    match wish {
+        DeviceWish::System => Wish::System,
+        DeviceWish::Known { id, port, name } => Wish::Known { id, port, name },
+        DeviceWish::Named(pattern) => Wish::Named(pattern),
     }
 }
 
 pub(super) fn device_of(info: DeviceInfo) -> SoundDevice {
-    SoundDevice { class: class_of(info.class), id: info.id, name: info.name, input: info.input, default: info.default }
+    SoundDevice {
+        class: class_of(info.class),
+        id: info.id,
+        name: info.name,
+        input: info.input,
+        default: info.default,
+        port: info.port,
+        muted: info.muted,
+        system_volume_percent: info.system_volume_percent,
+    }
 }
 
 fn class_of(class: Class) -> DeviceClass {
@@ -69,6 +87,7 @@ fn because_of(because: Because) -> OpenedBecause {
         Because::FellBack => OpenedBecause::FellBack,
         Because::FollowedSystem => OpenedBecause::FollowedSystem,
         Because::CameBack => OpenedBecause::CameBack,
+        Because::Preferred => OpenedBecause::Preferred,
     }
 }
 

@@ -66,7 +66,7 @@ impl Sound for Shared {
 
 fn info(id: &str, input: bool) -> DeviceInfo {
     let id = id.to_owned();
-    DeviceInfo { name: id.clone(), id, input, class: Class::BuiltIn, default: true, rate_hz: None, channels: None }
+    DeviceInfo { name: id.clone(), id, input, class: Class::BuiltIn, default: true, ..DeviceInfo::default() }
 }
 
 struct Sim {
