@@ -37,12 +37,7 @@ pub fn device_of(snapshot: &Snapshot, role: SoundRole) -> Option<DeviceFacts> {
             of,
         ));
     }
-    let chosen = match &view.choice {
-        DeviceChoice::Device(id) => listed(id),
-        DeviceChoice::FollowSystem => None,
-    };
-    let fitting = || snapshot.sound.devices.iter().filter(|device| device.input == input);
-    chosen.or_else(|| fitting().find(|device| device.default)).or_else(|| fitting().next()).map(of)
+    view.choice.pick(role, &snapshot.sound.devices).map(of)
 }
 
 /// All devices, and those in use.

@@ -197,6 +197,7 @@ fn role(id: &str, name: &str, volume_percent: u8) -> RoleView {
         open: false,
         problem: None,
         volume_percent,
+        ..RoleView::default()
     }
 }
 
