@@ -105,6 +105,11 @@ pub const DIGITS_HINT: &str = "Type digits, or press the keys";
 pub const AGO_60: &str = "60 s ago";
 pub const NOW: &str = "now";
 pub const QUALITY: &str = "Call quality";
+pub const QUALITY_CHART: &str = "Listening quality, 60 s";
+pub const QUALITY_LEGEND: &str = "thick: them → you · thin: you → them";
+pub const YOU_TO_THEM: &str = "You → them";
+pub const THEM_TO_YOU: &str = "Them → you";
+pub const NOT_REPORTED: &str = "–";
 
 // Sound
 pub const CLOSED: &str = "Closed until a call";
@@ -169,6 +174,7 @@ pub const DIAG_CHECK_NETWORK: &str = "Check network";
 pub const DIAG_CHECK_SERVICE: &str = "Check sign-in";
 pub const DIAG_CHECK_COMPUTER: &str = "Check computer";
 pub const DIAG_COPY: &str = "Copy message for IT";
+pub const DIAG_COPY_SHORT: &str = "Copy for IT";
 pub const DIAG_AGAIN: &str = "Check again";
 pub const DIAG_SHOW_ALL: &str = "Show all";
 pub const DIAG_SHOW_LESS: &str = "Show less";

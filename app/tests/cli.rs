@@ -7,6 +7,8 @@
 mod calls;
 #[path = "cli/devices.rs"]
 mod devices;
+#[path = "cli/diagnose.rs"]
+mod diagnose;
 #[path = "cli/relay.rs"]
 mod relay;
 #[path = "cli/trouble.rs"]

@@ -7,7 +7,7 @@ use phone_core::ids::CallId;
 use phone_core::snapshot::{CallState, CallView, PendingRequest, Snapshot};
 
 use super::history::History;
-use super::quality::{self, Verdict};
+use super::quality::Verdict;
 use super::{State, next_second, next_second_down, seconds_left, since, sooner};
 use crate::text;
 
@@ -228,8 +228,7 @@ pub fn card(call: &CallView, snapshot: &Snapshot, history: &History, talking: bo
         _ => None,
     };
     let verdict = connected.then(|| {
-        let recent = history.recent(call.id);
-        let mut verdict = quality::judge(recent.as_ref().or(call.quality.as_ref()));
+        let mut verdict = history.verdict(call);
         if held && verdict.bars == 4 {
             "Line is clear, sound is paused".clone_into(&mut verdict.sentence);
         }

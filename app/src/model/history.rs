@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use phone_core::event::{Event, Quality};
 use phone_core::ids::CallId;
+use phone_core::snapshot::CallView;
 
-use super::quality;
+use super::quality::{self, Verdict};
 use crate::text;
 
 /// Seconds of quality kept for a call.
@@ -59,6 +60,12 @@ impl History {
     pub fn seconds(&self, call: CallId) -> impl ExactSizeIterator<Item = &Quality> + DoubleEndedIterator + Clone {
         static EMPTY: VecDeque<Quality> = VecDeque::new();
         self.calls.iter().find(|(id, _)| *id == call).map_or(EMPTY.iter(), |(_, seconds)| seconds.iter())
+    }
+
+    /// How a call is; judged by its last minute, or by the present second while there is no other.
+    pub fn verdict(&self, call: &CallView) -> Verdict {
+        let seconds = self.seconds(call.id);
+        if seconds.len() > 0 { quality::judge(seconds) } else { quality::judge_one(call.quality.as_ref()) }
     }
 
     /// The mean of the last seconds.

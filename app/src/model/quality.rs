@@ -1,8 +1,13 @@
 //! From figures to a word and a sentence.
 
+use phone_core::diagnose::Limits;
+use phone_core::diagnose::in_call::{self, Assessment};
 use phone_core::event::Quality;
+use phone_core::media::MediaPath;
+use phone_core::snapshot::CallView;
 
 use super::State;
+use crate::text;
 
 /// Four bars, a word, a sentence.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,52 +20,90 @@ pub struct Verdict {
     pub state: Option<State>,
 }
 
-/// Mean opinion scores from which a call counts as good, fair and poor (scale of ITU-T P.800.1).
-const GOOD: f64 = 4.0;
-const FAIR: f64 = 3.6;
-const POOR: f64 = 3.1;
-/// Share of lost packets that is heard as choppy.
-const CHOPPY_LOSS: f64 = 0.03;
-/// Delay there and back that disturbs talking in turns (ITU-T G.114 allows 150 ms one way, 400 ms at most).
-const SLOW_RTT_MS: f64 = 400.0;
-const UNEVEN_JITTER_MS: f64 = 40.0;
-
-const MEASURING: Verdict = Verdict { bars: 0, word: "Measuring", sentence: String::new(), state: None };
-
-/// Judges the mean of the last seconds; `None` when nothing was measured yet.
-pub fn judge(quality: Option<&Quality>) -> Verdict {
-    let Some(quality) = quality else { return MEASURING };
-    let Some(mine) = quality.mos else { return MEASURING };
-    let worst = quality.far_mos.map_or(mine, |far| mine.min(far));
-    let (bars, state) = match worst {
-        mos if mos >= GOOD => (4, None),
-        mos if mos >= FAIR => (3, None),
-        mos if mos >= POOR => (2, Some(State::Warn)),
-        _ => (1, Some(State::Danger)),
-    };
-    let loss = quality.loss.unwrap_or(0.0);
-    let rtt = quality.rtt_ms.unwrap_or(0.0);
-    let jitter = quality.jitter_ms.unwrap_or(0.0);
-    let far_is_worse = quality.far_mos.is_some_and(|far| far + 0.3 < mine);
-
-    let (word, sentence) = if bars == 4 {
-        let clear = if quality.far_mos.is_some() { "Clear in both directions" } else { "You hear them clearly" };
-        ("Good", clear.to_owned())
-    } else if far_is_worse {
-        let word = if bars == 3 { "Fair for them" } else { "Choppy for them" };
-        (word, "Part of your sound does not reach them. Move closer to your Wi-Fi or use a cable.".to_owned())
-    } else if loss >= CHOPPY_LOSS {
-        ("Choppy", format!("{:.0} % of their sound is lost on the way to you. A cable often helps.", loss * 100.0))
-    } else if rtt >= SLOW_RTT_MS {
-        ("Delayed", format!("Sound takes {:.1} s there and back. Let them finish before you speak.", rtt / 1_000.0))
-    } else if jitter >= UNEVEN_JITTER_MS {
-        ("Uneven", "Their sound arrives in bursts. A cable, or less traffic on your network, helps.".to_owned())
-    } else if bars == 3 {
-        ("Fair", "A little worse than usual".to_owned())
-    } else {
-        ("Poor", "The network is weak. Move closer to your Wi-Fi or use a cable.".to_owned())
+/// Judges a call by its last minute, oldest second first, with the rules and the patience of
+/// [`phone_core::diagnose::in_call`].
+pub fn judge<'a>(seconds: impl Iterator<Item = &'a Quality>) -> Verdict {
+    let Assessment { bars, word, sentence, .. } = in_call::assess(seconds);
+    let state = match bars {
+        1 => Some(State::Danger),
+        2 => Some(State::Warn),
+        _ => None,
     };
     Verdict { bars, word, sentence, state }
+}
+
+/// The same for a call of which only the present second is known: it stands for those before.
+pub fn judge_one(second: Option<&Quality>) -> Verdict {
+    judge(second.into_iter().flat_map(|second| std::iter::repeat_n(second, 5)))
+}
+
+/// One figure; `beyond` its limit it gets a triangle.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    pub words: String,
+    pub beyond: bool,
+}
+
+/// One line of figures: you to them, them to you.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    pub name: &'static str,
+    pub values: [Cell; 2],
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    pub rows: Vec<Line>,
+}
+
+/// The figures of a call, both directions, held against the limits of the checks.
+pub fn table(call: &CallView) -> Table {
+    let limits = Limits::default();
+    let quality = call.quality.clone().unwrap_or_default();
+    let none = || Cell { words: text::NOT_REPORTED.to_owned(), beyond: false };
+    let cell = |value: Option<f64>, show: fn(f64) -> String, beyond: bool| {
+        value.map_or_else(none, |value| Cell { words: show(value), beyond })
+    };
+    let over = |value: Option<f64>, limit: f64| value.is_some_and(|value| value >= limit);
+    let under = |value: Option<f64>, limit: f64| value.is_some_and(|value| value < limit);
+    let mos = |value: Option<f64>| cell(value, |mos| format!("{mos:.1}"), under(value, limits.mos.0));
+    let ms: fn(f64) -> String = |ms| format!("{ms:.0} ms");
+    let round_trip = || cell(quality.rtt_ms, ms, over(quality.rtt_ms, limits.round_trip_ms.0));
+    let mut rows = vec![
+        Line { name: "Quality (MOS)", values: [mos(quality.far_mos), mos(quality.mos)] },
+        Line {
+            name: "Lost",
+            values: [
+                none(),
+                cell(quality.loss, |loss| format!("{:.1} %", loss * 100.0), over(quality.loss, limits.loss.0)),
+            ],
+        },
+        Line {
+            name: "Jitter",
+            values: [none(), cell(quality.jitter_ms, ms, over(quality.jitter_ms, limits.jitter_ms.0))],
+        },
+        Line { name: "Round trip", values: [round_trip(), round_trip()] },
+    ];
+    if let Some(media) = &call.media {
+        let plain = |words: &str| Cell { words: words.to_owned(), beyond: false };
+        let codec = media.codec.to_string();
+        let codec = codec.split('/').next().unwrap_or_default().to_owned();
+        rows.push(Line { name: "Codec", values: [plain(&codec), plain(&codec)] });
+        let mark = match media.dscp.effective {
+            Some(effective) => Cell { words: format!("DSCP {effective}"), beyond: effective != media.dscp.configured },
+            None => none(),
+        };
+        rows.push(Line { name: "Priority mark", values: [mark, none()] });
+        let security = media.security.split(' ').next().unwrap_or_default().to_uppercase();
+        rows.push(Line { name: "Encryption", values: [plain(&security), plain(&security)] });
+        let path = match media.path {
+            MediaPath::Direct => "Direct",
+            MediaPath::RelayNeeded => "Relay, needed",
+            MediaPath::RelayForced => "Relay, forced",
+        };
+        rows.push(Line { name: "Path", values: [plain(path), plain(path)] });
+    }
+    Table { rows }
 }
 
 /// The mean of several seconds, field by field; what was never measured stays `None`.
@@ -87,7 +130,7 @@ mod tests {
     use super::*;
 
     fn verdict(mos: f64, far_mos: Option<f64>, loss: f64, rtt_ms: f64) -> (u8, &'static str) {
-        let verdict = judge(Some(&Quality {
+        let verdict = judge_one(Some(&Quality {
             mos: Some(mos),
             far_mos,
             loss: Some(loss),
@@ -102,14 +145,31 @@ mod tests {
         assert_eq!(verdict(4.4, Some(4.4), 0.0, 20.0), (4, "Good"));
         assert_eq!(verdict(3.7, Some(4.4), 0.0, 20.0), (3, "Fair"));
         assert_eq!(verdict(3.3, Some(4.4), 0.06, 20.0), (2, "Choppy"));
-        assert_eq!(verdict(2.8, None, 0.0, 600.0), (1, "Delayed"));
+        assert_eq!(verdict(2.7, None, 0.0, 600.0), (1, "Delayed"));
         assert_eq!(verdict(4.4, Some(3.2), 0.0, 20.0), (2, "Choppy for them"));
     }
 
     #[test]
+    fn what_is_beyond_its_limit_is_marked_and_what_nobody_reports_is_a_dash() {
+        let mut view = crate::model::made_up::call(
+            1,
+            "Tom",
+            phone_core::snapshot::CallState::Connected,
+            std::time::Instant::now(),
+        );
+        view.quality = Some(Quality { mos: Some(3.2), loss: Some(0.04), rtt_ms: Some(42.0), ..Quality::default() });
+        let table = table(&view);
+        let find = |name: &str| table.rows.iter().find(|row| row.name == name).unwrap().values.clone();
+        assert_eq!(find("Lost")[1], Cell { words: "4.0 %".to_owned(), beyond: true });
+        assert_eq!(find("Round trip")[0], Cell { words: "42 ms".to_owned(), beyond: false });
+        assert_eq!(find("Quality (MOS)")[0].words, text::NOT_REPORTED);
+        assert!(find("Quality (MOS)")[1].beyond);
+    }
+
+    #[test]
     fn without_figures_nothing_is_claimed() {
-        assert_eq!(judge(None).bars, 0);
-        assert_eq!(judge(Some(&Quality::default())).word, "Measuring");
+        assert_eq!(judge_one(None).bars, 0);
+        assert_eq!(judge_one(Some(&Quality::default())).word, "Measuring");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use phone_core::snapshot::{CallState, PersistentView, Snapshot, Standing};
 
 use super::calls::{Desk, desk, incoming, peer};
 use super::history::History;
-use super::quality::{self, Verdict};
+use super::quality::Verdict;
 use super::{State, next_second, next_second_down, seconds_left, since, sooner};
 use crate::text;
 
@@ -142,8 +142,7 @@ fn of_call(desk: &Desk<'_>, history: &History, now: Instant) -> Option<Strip> {
                 Strip::new(Shape::PhoneWaves, text::ON_CALL, Fill::Solid(State::Success), text::WHY_ON_CALL);
             strip.timer = Some(text::timer(since(now, talking_since)));
             strip.redraw = Some(next_second(now, talking_since));
-            let recent = history.recent(call.id);
-            let verdict = quality::judge(recent.as_ref().or(call.quality.as_ref()));
+            let verdict = history.verdict(call);
             if verdict.state.is_some() {
                 strip.chip = Some(Chip::Quality(verdict));
             }

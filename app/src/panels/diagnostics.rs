@@ -346,6 +346,17 @@ pub fn sections_ui(ui: &Ui, at: eframe::egui::Pos2, width: f32, sections: &[Sect
 fn row_ui(ui: &Ui, rect: Rect, row: &Row, turn: f32) {
     let colors = palette(ui);
     if row.shape == Shape::Running {
+        // What goes on comes into sight once; from then on the user scrolls.
+        let key = eframe::egui::Id::unique("diagnostics-running");
+        let is_new = ui.data_mut(|data| {
+            let last = data.get_temp_mut_or_default::<String>(key);
+            let is_new = *last != row.id;
+            last.clone_from(&row.id);
+            is_new
+        });
+        if is_new {
+            ui.scroll_to_rect(rect, Some(Align::Center));
+        }
         ui.painter().rect_filled(rect, 0.0, colors.quiet);
     }
     let mut rest = rect.shrink2(vec2(12.0, 0.0));

@@ -168,7 +168,10 @@ fn foot_ui(ui: &Ui, at: Pos2, width: f32, model: &Outcome, all: bool) -> (Option
     let mut action = None;
     let copy = Rect::from_min_size(at, vec2(half, 40.0));
     let again = Rect::from_min_size(pos2(at.x + half + 8.0, at.y), vec2(width - half - 8.0, 40.0));
-    let button = Button::new("diag-copy", Face::Quiet, text::DIAG_COPY).icon(Icon::COPY, 16.0, IconWeight::Bold);
+    let words = text::DIAG_COPY;
+    let wide = paint::width(ui, words, Type::Label) + 44.0;
+    let words = if wide > half { text::DIAG_COPY_SHORT } else { words };
+    let button = Button::new("diag-copy", Face::Quiet, words).icon(Icon::COPY, 16.0, IconWeight::Bold);
     if button.padding(8.0).add(ui, copy).clicked {
         action = Some(Action::Diagnose(DiagnoseAction::CopyForIt));
     }

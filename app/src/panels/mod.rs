@@ -10,6 +10,7 @@ pub mod leave;
 pub mod menu;
 pub mod phones;
 pub mod problem;
+pub mod quality;
 pub mod screen;
 pub mod settings;
 pub mod signed_out;
@@ -71,6 +72,8 @@ pub enum Action {
 pub enum Page {
     Calls,
     Diagnostics,
+    /// Of the call in front.
+    Quality,
     Settings,
     Sound,
 }

@@ -18,7 +18,7 @@ pub const TABS: [(Page, Icon, &str); 3] = [
 /// The tab that a page belongs to.
 const fn tab_of(page: Page) -> Page {
     match page {
-        Page::Calls => Page::Calls,
+        Page::Calls | Page::Quality => Page::Calls,
         Page::Diagnostics => Page::Diagnostics,
         Page::Settings | Page::Sound => Page::Settings,
     }

@@ -23,6 +23,12 @@ pub const BARS: f32 = 19.0;
 /// Opinion scores that the line spans.
 const RANGE: (f64, f64) = (1.5, 4.6);
 
+/// Where a score stands in the chart.
+pub fn height_of(rect: Rect, score: f64) -> f32 {
+    let share = ((score - RANGE.0) / (RANGE.1 - RANGE.0)).clamp(0.0, 1.0) as f32;
+    rect.bottom() - 2.0 - share * (rect.height() - 4.0)
+}
+
 /// Them to you, thick in `color`; you to them, thin. One point a second, newest right.
 pub fn sparkline<'a>(
     ui: &Ui,
@@ -50,9 +56,8 @@ pub fn sparkline<'a>(
                 flush(&mut points);
                 continue;
             };
-            let share = ((score - RANGE.0) / (RANGE.1 - RANGE.0)).clamp(0.0, 1.0) as f32;
             let x = rect.left() + step * (start + index) as f32;
-            points.push(pos2(x, rect.bottom() - 2.0 - share * (rect.height() - 4.0)));
+            points.push(pos2(x, height_of(rect, score)));
         }
         flush(&mut points);
     };

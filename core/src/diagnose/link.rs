@@ -28,6 +28,10 @@ fn stun(check: &str, facts: &Facts, limits: &Limits) -> Line {
     let best = facts.stun.iter().filter_map(|stun| stun.round_trip_ms).reduce(f64::min);
     let limit = format!("≤ {}", ms(limits.round_trip_ms.0));
     match best {
+        // Calls that have another way are slower, and work.
+        None if facts.relays.iter().any(|relay| relay.allocate_ms.is_some()) => {
+            Line::new(check, Verdict::Warn, "No answer over UDP; a relay over TCP or TLS works")
+        }
         None => Line::new(check, Verdict::Fail, "No answer over UDP"),
         Some(time) if time > limits.round_trip_ms.1 => {
             Line::new(check, Verdict::Fail, "Far too slow").value(ms(time)).limit(limit)

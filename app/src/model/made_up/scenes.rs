@@ -122,6 +122,8 @@ const CALL: CallId = CallId(1);
 fn scenes() -> Vec<Shot> {
     let silent = |shot: Shot| Shot { levels: Levels::SILENCE, ..shot };
     vec![
+        Shot::new("g-quality", talking).quality(good).press(Action::Go(Page::Quality)),
+        Shot::new("g-choppy", choppy).quality(choppy_second).press(Action::Go(Page::Quality)),
         silent(Shot::new("f-home", ready)).press(Action::Go(Page::Diagnostics)).diagnosis(checked),
         silent(Shot::new("f-running", ready)).press(quick()).diagnosis(running),
         silent(Shot::new("f-result", ready)).press(open_result()).press(Action::Go(Page::Diagnostics)).diagnosis(wrong),

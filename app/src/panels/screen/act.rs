@@ -49,6 +49,7 @@ impl Screen {
             (Page::Settings, ..) => Some(Action::Go(Page::Calls)),
             (Page::Calls, Some(call), _) => Some(Action::ToggleCallKeys(call)),
             (Page::Calls, None, true) => Some(Action::ToggleDialKeys),
+            (Page::Quality, ..) => Some(Action::Go(Page::Calls)),
             (Page::Diagnostics, _, _) if self.diagnostics != View::Home => Some(Action::Diagnose(DiagnoseAction::Home)),
             (Page::Diagnostics, _, _) => Some(Action::Go(Page::Calls)),
             (Page::Calls, None, false) => self.toast.is_some().then_some(Action::DismissToast),
@@ -99,6 +100,11 @@ impl Screen {
                 control::show_focus(ui.ctx());
                 Some(Action::Toggle(Popup::Devices(SoundRole::Microphone)))
             }
+            Asked::Quality => match (card, self.page) {
+                (_, Page::Quality) => Some(Action::Go(Page::Calls)),
+                (Some(_), _) => Some(Action::Go(Page::Quality)),
+                (None, _) => None,
+            },
             Asked::QuickCheck => {
                 Some(Action::Diagnose(DiagnoseAction::Start(Scope::Plan(phone_core::diagnose::Plan::Quick))))
             }
@@ -223,7 +229,7 @@ impl Screen {
             }
             DiagnoseAction::Open => {
                 self.diagnostics = View::Result;
-                (self.open_cause, self.all_lines) = (0, false);
+                (self.open_cause, self.all_lines) = (0, report.is_some_and(|report| report.causes.is_empty()));
             }
             DiagnoseAction::OpenCause(index) => self.open_cause = index,
             DiagnoseAction::ShowAll(all) => self.all_lines = all,

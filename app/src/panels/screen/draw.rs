@@ -14,6 +14,7 @@ use crate::model::calls::Calls;
 use crate::model::findings::{self, Shape};
 use crate::model::strip::Strip;
 use crate::panels::diagnostics::{DiagnoseAction, View};
+use crate::panels::quality;
 use crate::panels::{
     Action, Metrics, Page, Popup, calls, card, devices, diagnostics, diagnostics_result, incoming, leave, menu, phones,
     problem, settings, signed_out, sound_bar, sound_page, strip, tabs, toast,
@@ -45,7 +46,9 @@ impl Screen {
             rest.min.x += size::STROKE;
             let page = if self.page == Page::Calls { Page::Sound } else { self.page };
             let metrics = Metrics::of(rest.width(), window.height());
-            if page == Page::Diagnostics {
+            if page == Page::Quality {
+                self.draw_quality(ui, rest, scene, models, &metrics, actions);
+            } else if page == Page::Diagnostics {
                 self.draw_diagnostics(ui, rest, scene, &metrics, actions);
             } else {
                 self.draw_page(ui, rest, (page, true), scene, &metrics, actions);
@@ -59,7 +62,7 @@ impl Screen {
         let signed_out = scene.snapshot.account.is_none() && at_rest;
         let ready = scene.snapshot.standing == Standing::Ready && at_rest && strip.chip.is_none();
         let home = self.page == Page::Diagnostics && self.diagnostics == View::Home;
-        if self.page == Page::Calls || home || !ready {
+        if matches!(self.page, Page::Calls | Page::Quality) || home || !ready {
             let top = paint::cut_top(&mut rest, size::STRIP, 0.0);
             self.draw_strip(ui, top, scene, strip, actions);
         }
@@ -68,6 +71,7 @@ impl Screen {
         match self.page {
             Page::Calls => self.draw_calls(ui, rest, scene, models, &metrics, actions),
             Page::Diagnostics => self.draw_diagnostics(ui, rest, scene, &metrics, actions),
+            Page::Quality => self.draw_quality(ui, rest, scene, models, &metrics, actions),
             page => self.draw_page(ui, rest, (page, ready), scene, &metrics, actions),
         }
         if let Some(tabs) = tabs {
@@ -119,7 +123,7 @@ impl Screen {
         let header = paint::cut_top(&mut rest, size::HEADER, 0.0);
         let (title, back) = match page {
             Page::Sound => (text::PAGE_SOUND, (self.page == Page::Sound).then_some(Page::Settings)),
-            Page::Settings | Page::Calls | Page::Diagnostics => (text::PAGE_SETTINGS, None),
+            Page::Settings | Page::Calls | Page::Diagnostics | Page::Quality => (text::PAGE_SETTINGS, None),
         };
         let shows_ready = ready && self.page == page && ui.max_rect().width() < size::TWO_COLUMNS;
         actions.extend(settings::header_ui(ui, header, title, back, shows_ready));
@@ -132,6 +136,35 @@ impl Screen {
             self.anchors.fields = fields;
         } else {
             actions.extend(settings::ui(ui, rest, scene.snapshot, &self.preferences, metrics));
+        }
+    }
+
+    /// The figures of the call in front, and the sound bar.
+    fn draw_quality(
+        &mut self,
+        ui: &mut Ui,
+        mut rest: Rect,
+        scene: &Scene<'_>,
+        models: &Models,
+        metrics: &Metrics,
+        actions: &mut Vec<Action>,
+    ) {
+        let desk = model::calls::desk(&scene.snapshot.calls);
+        let Some(call) = desk.main else { return };
+        let header = paint::cut_top(&mut rest, size::HEADER, 0.0);
+        actions.extend(quality::header_ui(ui, header));
+        let wide = ui.max_rect().width() >= size::TWO_COLUMNS;
+        let bar = (metrics.sound_bar() > 0.0 && !wide).then(|| paint::cut_bottom(&mut rest, metrics.sound_bar(), 0.0));
+        let table = model::quality::table(call);
+        let seconds = scene.history.seconds(call.id);
+        quality::ui(ui, rest, &scene.history.verdict(call), &table, &seconds, metrics);
+        if let Some(bar) = bar {
+            let needles = self.needles;
+            let (action, anchors) = sound_bar::ui(ui, bar, &models.bar, |role| needle(&needles, role), metrics);
+            actions.extend(action);
+            for ((slot, lane), anchor) in self.anchors.lanes.iter_mut().zip(&models.bar.lanes).zip(anchors) {
+                *slot = (lane.role, anchor);
+            }
         }
     }
 

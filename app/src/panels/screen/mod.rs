@@ -222,7 +222,9 @@ impl Screen {
             && scene.diagnosis.report.is_some()
         {
             self.diagnostics = diagnostics::View::Result;
-            (self.open_cause, self.all_lines) = (0, false);
+            // Without a cause there is room for the lines.
+            let alone = scene.diagnosis.report.as_ref().is_some_and(|(report, _)| report.causes.is_empty());
+            (self.open_cause, self.all_lines) = (0, alone);
             if self.page == Page::Diagnostics {
                 self.focus_next = Some(diagnostics_result::main_id());
             }
@@ -240,6 +242,9 @@ impl Screen {
         }
         if self.asked_digits.as_ref().is_some_and(|(call, _)| main != Some(*call)) {
             self.asked_digits = None;
+        }
+        if self.page == Page::Quality && main.is_none() {
+            self.page = Page::Calls;
         }
         if self.popup == Some(Popup::Tools) && main.is_none() || self.popup == Some(Popup::Leave) && main.is_none() {
             self.popup = None;
@@ -281,7 +286,7 @@ impl Screen {
         let mut next = sooner(strip.redraw, sooner(calls.redraw, toast));
         let sound = &scene.snapshot.sound;
         let meters = match self.page {
-            Page::Calls => bar.live(),
+            Page::Calls | Page::Quality => bar.live(),
             Page::Sound => sound.microphone.open,
             Page::Settings | Page::Diagnostics => false,
         };
