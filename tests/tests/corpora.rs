@@ -76,3 +76,13 @@ fn packets_for_the_jitter_buffer() {
 fn payloads_that_are_no_opus() {
     check("opus_decode", 300, phone_audio::fuzz::fuzz_decode);
 }
+
+#[test]
+fn answers_of_stun_servers_and_results_of_checks() {
+    check("diagnosis", 200, phone_core::diagnose::fuzz);
+}
+
+#[test]
+fn answers_of_name_servers_and_web_servers_and_certificates() {
+    check("probes", 300, phone_io::probe::fuzz);
+}

@@ -30,3 +30,9 @@ pub use finding::{Cause, Evidence, Line, Readiness, Remedy, RemedyRole, Sign, Ve
 pub use limits::Limits;
 pub use policy::in_range;
 pub use report::Report;
+
+/// The body of the fuzz target: answers of STUN servers, and results read from files.
+pub fn fuzz(bytes: &[u8]) {
+    stun::fuzz(bytes);
+    Report::fuzz(bytes);
+}
