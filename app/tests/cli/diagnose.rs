@@ -9,14 +9,14 @@ use phone_tests::coturn::{Coturn, CoturnOptions};
 use phone_tests::offhook::{Offhook, Outcome};
 use phone_tests::process::{Scratch, free_port};
 use phone_tests::pulse::Pulse;
-use phone_tests::signal;
 use serde_json::Value;
 
 use crate::{LIMIT, exchange, offhook};
 
 /// Spoken sentences as loud as they should be, with their pauses.
 fn speech() -> Vec<f32> {
-    signal::read_wav(concat!(env!("CARGO_MANIFEST_DIR"), "/../exchange/assets/speech.wav").as_ref())
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../exchange/assets/speech.wav");
+    phone_device::wav::read(file.as_ref()).unwrap()
 }
 
 fn audio(pulse: &Pulse) -> Offhook {
