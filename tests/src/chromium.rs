@@ -1,7 +1,7 @@
 //! A headless Chromium, driven over the DevTools protocol.
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -41,10 +41,16 @@ pub struct Chromium {
 impl Chromium {
     /// Starts it with an empty page.
     pub async fn start() -> Self {
+        Self::start_at("about:blank", &[]).await
+    }
+
+    /// Starts it with this page, loaded to its end. `flags` are added to the usual ones.
+    pub async fn start_at(page: &str, flags: &[String]) -> Self {
         let scratch = Scratch::new("chromium");
         let mut command = Command::new(program("chromium", "chromium"));
         command
             .args(FLAGS)
+            .args(flags)
             .arg(format!("--user-data-dir={}", scratch.file("profile").display()))
             .arg("about:blank")
             .env("HOME", scratch.path())
@@ -61,10 +67,17 @@ impl Chromium {
         let address = address.unwrap_or_else(|| panic!("Chromium did not start: {}", log(&scratch)));
         let (socket, _) = tokio_tungstenite::connect_async(address).await.unwrap();
         let mut chromium = Self { socket, session: String::new(), last_id: 0, _browser: browser, scratch };
-        let target = chromium.call("Target.createTarget", json!({"url": "about:blank"})).await;
+        let target = chromium.call("Target.createTarget", json!({"url": page})).await;
         let target = target["targetId"].as_str().unwrap().to_owned();
         let attached = chromium.call("Target.attachToTarget", json!({"targetId": target, "flatten": true})).await;
         chromium.session = attached["sessionId"].as_str().unwrap().to_owned();
+        // A script that comes before the page would run in the empty one that it replaces.
+        let loaded =
+            json!({ "expression": format!("location.href === {} && document.readyState === 'complete'", json!(page)) });
+        let end = Instant::now() + Duration::from_secs(60);
+        while chromium.call("Runtime.evaluate", loaded.clone()).await["result"]["value"] != true {
+            assert!(Instant::now() < end, "{page} was not loaded: {}", log(&chromium.scratch));
+        }
         chromium
     }
 

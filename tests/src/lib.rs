@@ -22,5 +22,6 @@ pub mod phone;
 pub mod process;
 pub mod pulse;
 pub mod random;
+pub mod sdk;
 pub mod signal;
 pub mod world;

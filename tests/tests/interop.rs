@@ -4,3 +4,5 @@
 
 #[path = "interop/chromium.rs"]
 mod chromium;
+#[path = "interop/sdk.rs"]
+mod sdk;

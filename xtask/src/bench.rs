@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::install::{BENCH, BUILD, TEST, WINDOW, install};
+use crate::npm::install_clients;
 use crate::tools::{cargo, code_of, must, show_and_run};
 
 /// Builds the release, then lets the bench of the test crate drive it: the sound servers, TURN servers and the
 /// hands on the program are the tests' own.
 pub fn bench(arguments: &[String]) -> Result<ExitCode> {
     install(&[BUILD, WINDOW, TEST, BENCH], "the bench")?;
+    install_clients("the bench")?;
     must(&mut cargo(&["build", "--release", "--package", "phone_app", "--bin", "offhook"]))?;
     let mut words = vec!["run", "--release", "--quiet", "--package", "phone_tests", "--bin", "bench", "--"];
     words.extend(arguments.iter().map(String::as_str));

@@ -3,6 +3,7 @@
 mod bench;
 mod docs;
 mod install;
+mod npm;
 mod run;
 mod test;
 mod tidy;

@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::install::{BUILD, TEST, WINDOW, install};
+use crate::npm::install_clients;
 use crate::tidy;
 use crate::tools::{cargo, code_of, must, output_of, show_and_run};
 
 /// Runs all tests with nextest where it is installed, else with cargo's own runner; both print their summary last.
 pub fn test(arguments: &[String]) -> Result<ExitCode> {
     install(&[BUILD, WINDOW, TEST], "the tests")?;
+    install_clients("the tests")?;
     let mut words = if output_of("cargo", &["nextest", "--version"]).is_some() {
         vec!["nextest", "run", "--no-fail-fast"]
     } else {
