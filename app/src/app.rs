@@ -43,6 +43,8 @@ pub struct WindowOptions {
     pub settings_file: Option<PathBuf>,
     /// Overrides the theme kept there.
     pub theme: Option<ThemeChoice>,
+    /// Starts that came to this window: what they want in the dial field, if anything.
+    pub later_starts: Receiver<Option<String>>,
 }
 
 /// Lets the phone, which starts before the window, ask the window for a new frame.
@@ -119,7 +121,7 @@ impl Link for Rc<PhoneHandle> {
 
 /// Opens the window and returns when it was closed; calls and sessions have ended cleanly then.
 pub fn run_window(options: WindowOptions) -> anyhow::Result<()> {
-    let WindowOptions { handle, wake, demo, start_practice, settings_file, theme } = options;
+    let WindowOptions { handle, wake, demo, start_practice, settings_file, theme, later_starts } = options;
     let mut preferences = settings_file.as_deref().map(Preferences::load).unwrap_or_default();
     if let Some(theme) = theme {
         preferences.theme = theme;
@@ -135,6 +137,7 @@ pub fn run_window(options: WindowOptions) -> anyhow::Result<()> {
             let mut window = Window::new(link, preferences, Instant::now());
             window.start_practice = start_practice;
             window.settings_file = settings_file;
+            window.later_starts = Some(later_starts);
             window.screen.slow_display = draws_in_software();
             if demo {
                 window.begin_practice(&creation.egui_ctx);
@@ -182,6 +185,7 @@ pub struct Window<L> {
     starting: Option<Receiver<Result<SignIn, String>>>,
     start_practice: Option<StartPractice>,
     settings_file: Option<PathBuf>,
+    later_starts: Option<Receiver<Option<String>>>,
     /// The user has answered the question about the call.
     may_close: bool,
     checks: Checks,
@@ -205,6 +209,7 @@ impl<L: Link> Window<L> {
             starting: None,
             start_practice: None,
             settings_file: None,
+            later_starts: None,
             may_close: false,
             checks: Checks::default(),
             drawn: false,
@@ -239,8 +244,20 @@ impl<L: Link> Window<L> {
         for words in self.checks.news() {
             self.screen.tell(words, now);
         }
+        while let Some(Ok(dial)) = self.later_starts.as_ref().map(Receiver::try_recv) {
+            self.show(ctx, dial);
+        }
         let strip = model::strip::strip(&self.snapshot, &self.history, now);
         Alert::apply(ctx, self.alert.follow(&self.snapshot, strip.word.trim_end_matches('…')));
+    }
+
+    /// Another start came here: the window comes to the front, with its number in the dial field.
+    fn show(&mut self, ctx: &egui::Context, dial: Option<String>) {
+        ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
+        ctx.send_viewport_cmd(ViewportCommand::Focus);
+        if let Some(dial) = dial {
+            self.screen.fill_dial(dial);
+        }
     }
 
     /// Draws, and does what the user asked for.

@@ -34,6 +34,10 @@ pub const TEST: &[&str] =
 /// Hands for the window, for the bench alone.
 pub const BENCH: &[&str] = &["xdotool"];
 
+/// What finds a program's libraries and packs, and what examines packages.
+pub const LINUX_PACKAGES: &[&str] =
+    &["dpkg-dev", "lintian", "desktop-file-utils", "appstream", "rpm", "debootstrap", "xvfb", "xauth", "imagemagick"];
+
 /// A window without a display.
 pub const XVFB: &[&str] = &["xvfb", "xauth"];
 

@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask` alone lists them.
 
 mod bench;
+mod dist;
 mod docs;
 mod install;
 mod npm;
@@ -43,6 +44,13 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Make packages: a release build, packed, with SBOM, licences and checksums
+    Dist {
+        system: dist::System,
+        /// Examine them too: linters, and an installation in an empty Debian
+        #[arg(long)]
+        check: bool,
+    },
     /// Check the rules that no compiler knows
     Tidy,
     /// Write the pages of the manual that are made from the program: docs/diagnosis.md
@@ -65,6 +73,7 @@ fn main() -> ExitCode {
         Some(Chore::Test { arguments }) => test::test(&arguments),
         Some(Chore::Ci) => test::ci(),
         Some(Chore::Bench { arguments }) => bench::bench(&arguments),
+        Some(Chore::Dist { system, check }) => dist::dist(system, check),
         Some(Chore::Tidy) => tidy::tidy(),
         Some(Chore::Docs) => docs::docs(),
         Some(Chore::Screenshots { folder, only }) => run::screenshots(&folder, only.as_deref()),

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use phone_audio::sound::Choice;
 
+use crate::os::link::dial_text;
+
 use super::values::{FaultAt, TurnUrl, duration, fault, input, output, turn_url};
 
 const EXAMPLES: &str = "\
@@ -33,6 +35,11 @@ Exit codes: 0 fine, 1 finished with warnings, 2 failed, 3 could not run, 130 int
 pub struct Arguments {
     #[command(flatten)]
     pub common: Common,
+
+    /// Open the window with this in the dial field: tel:, sip:, sips: or callto:. Only you press Call
+    #[arg(value_name = "LINK", value_parser = |link: &str| dial_text(link).map(|_| link.to_owned()))]
+    pub link: Option<String>,
+
     #[command(subcommand)]
     pub task: Option<Task>,
 }
@@ -77,6 +84,9 @@ pub enum Task {
     Devices,
     Diagnose(DiagnoseArgs),
     Exchange(ExchangeArgs),
+    /// Print the manual page
+    #[command(hide = true)]
+    Manual,
     /// Write pictures of every panel
     #[command(hide = true)]
     Screenshots(ScreenshotArgs),

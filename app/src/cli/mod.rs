@@ -20,7 +20,7 @@ mod window;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use tracing_subscriber::EnvFilter;
 
 use args::{Arguments, Task};
@@ -76,15 +76,29 @@ fn start(arguments: &Arguments, voice: &mut Voice) -> Result<Exit, Failure> {
                     "Leave it out, or use a command such as `offhook call echo --demo --json`.",
                 ));
             }
-            window::window(&settings)
+            window::window(&settings, arguments.link.as_deref())
         }
         Some(Task::Call(args)) => call::call(args, &settings, voice, &Interrupt::listen(|| {})?),
         Some(Task::Listen(args)) => listen::listen(args, &settings, voice, &Interrupt::listen(|| {})?),
         Some(Task::Diagnose(args)) => diagnose::diagnose(args, &settings, voice, &Interrupt::listen(|| {})?),
         Some(Task::Devices) => devices::devices(&settings, voice),
         Some(Task::Exchange(args)) => exchange::exchange(args, voice, &Interrupt::listen(|| {})?),
+        Some(Task::Manual) => manual(),
         Some(Task::Screenshots(args)) => window::screenshots(args),
     }
+}
+
+/// The manual page, from the same definition as `--help`.
+fn manual() -> Result<Exit, Failure> {
+    clap_mangen::Man::new(Arguments::command()).render(&mut std::io::stdout()).map_err(|error| {
+        Failure::new(
+            Exit::CouldNotRun,
+            "no-output",
+            format!("The manual could not be written: {error}."),
+            "Send it to a file that can be written.",
+        )
+    })?;
+    Ok(Exit::Fine)
 }
 
 /// Logs to stderr; without a word only what was lost.

@@ -1,5 +1,6 @@
 //! `offhook`: the window.
 
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use phone_audio::sound::{Choice, Role};
@@ -12,9 +13,17 @@ use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::station::{checked_origin, is_loopback, practice_options, start_phone, start_practice};
 use crate::app::{StartPractice, WakeSlot, WindowOptions, run_window};
+use crate::os::instance::{self, Instance};
+use crate::os::link::dial_text;
 
-pub fn window(settings: &Settings) -> Result<Exit, Failure> {
+pub fn window(settings: &Settings, link: Option<&str>) -> Result<Exit, Failure> {
     need_display()?;
+    // Practice may run beside the phone of the working day, and never takes its links.
+    let door = match (!settings.demo).then(|| instance::claim(link)) {
+        Some(Instance::HandedOver) => return Ok(Exit::Fine),
+        Some(Instance::First(door)) => Some(door),
+        None => None,
+    };
     let origin = settings.exchange.as_deref().map(checked_origin).transpose()?;
     let wake = Arc::new(WakeSlot::default());
     let sound: Vec<(Role, Choice)> = [
@@ -38,7 +47,23 @@ pub fn window(settings: &Settings) -> Result<Exit, Failure> {
     let exchange: Arc<Mutex<Option<RunningExchange>>> = Arc::default();
     let signs_in = settings.demo || origin.is_some();
     let start = sign_in(settings, origin, Arc::clone(&exchange));
+    // A person clicks one link at a time; of more than these the newest are dropped.
+    let (later, later_starts) = sync_channel(16);
+    if let Some(dial) = link.and_then(|link| dial_text(link).ok()) {
+        if later.try_send(Some(dial)).is_err() {
+            tracing::debug!("the window takes no link");
+        }
+    }
+    if let Some(door) = door {
+        let wake = Arc::clone(&wake);
+        door.watch(move |dial| {
+            if later.try_send(dial).is_ok() {
+                wake.wake();
+            }
+        });
+    }
     let result = run_window(WindowOptions {
+        later_starts,
         handle,
         wake,
         demo: signs_in,

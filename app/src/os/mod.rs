@@ -1,6 +1,8 @@
 //! What the window needs from the system it runs on.
 
 pub mod icon;
+pub mod instance;
+pub mod link;
 pub mod preferences;
 
 /// Whether the processor draws, for want of a graphics device. Every frame then costs as much as a few frames of sound.

@@ -158,10 +158,7 @@ impl Screen {
                 orders.push(Order::Send(Command::Answer(answer)));
             }
             Action::Dial => self.dial(scene, orders),
-            Action::FillDial(number) => {
-                self.dial = number;
-                self.focus_next = Some(Id::unique("dial"));
-            }
+            Action::FillDial(number) => self.fill_dial(number),
             Action::TypeDial(digit) => self.dial.push(digit),
             Action::DeleteDial => {
                 self.dial.pop();

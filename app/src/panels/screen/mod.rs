@@ -115,6 +115,13 @@ pub struct Screen {
 }
 
 impl Screen {
+    /// The Calls panel with this in the dial field, from a link or another start.
+    pub fn fill_dial(&mut self, text: String) {
+        self.page = Page::Calls;
+        self.dial = text;
+        self.focus_next = Some(Id::unique("dial"));
+    }
+
     pub fn new(preferences: Preferences, now: Instant) -> Self {
         Self {
             preferences,
