@@ -38,16 +38,16 @@ impl System {
 
     /// All microphones and speakers, without monitors of speakers; each has a name of its own.
     pub fn list(&self) -> Result<Vec<Listed>, SoundError> {
-        let (infos, handles): (Vec<_>, Vec<_>) = match self {
+        let mut found: Vec<(DeviceInfo, Handle)> = match self {
             #[cfg(target_os = "linux")]
-            Self::Pulse => crate::pulse_list::list()?.into_iter().map(|info| (info, Handle::Pulse)).unzip(),
-            Self::Cpal(host) => list(host)?.into_iter().map(|(info, device)| (info, Handle::Cpal(device))).unzip(),
+            Self::Pulse => crate::pulse_list::list()?.into_iter().map(|info| (info, Handle::Pulse)).collect(),
+            Self::Cpal(host) => list(host)?.into_iter().map(|(info, device)| (info, Handle::Cpal(device))).collect(),
         };
-        let mut infos = infos;
+        // By id before they get their numbers: a device keeps its name whatever was plugged in first.
+        found.sort_by(|(a, _), (b, _)| (!a.input, &a.name, &a.id).cmp(&(!b.input, &b.name, &b.id)));
+        let (mut infos, handles): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         catalog::tell_apart(&mut infos);
-        let mut listed: Vec<_> = infos.into_iter().zip(handles).map(|(info, handle)| Listed { info, handle }).collect();
-        listed
-            .sort_by(|a, b| (!a.info.input, &a.info.name, &a.info.id).cmp(&(!b.info.input, &b.info.name, &b.info.id)));
+        let listed = infos.into_iter().zip(handles).map(|(info, handle)| Listed { info, handle }).collect();
         Ok(listed)
     }
 }

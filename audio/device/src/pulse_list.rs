@@ -120,7 +120,8 @@ impl Device<'_> {
 /// The loudest channel.
 fn percent(volume: &ChannelVolume) -> Option<u16> {
     let loudest = volume.channels().iter().map(Volume::as_u32).max()?;
-    u16::try_from(u64::from(loudest) * 100 / u64::from(Volume::NORM.as_u32())).ok()
+    let whole = u64::from(Volume::NORM.as_u32());
+    u16::try_from((u64::from(loudest) * 100 + whole / 2) / whole).ok()
 }
 
 fn words(name: &CStr) -> String {
