@@ -229,7 +229,8 @@ fn tell(report: &Report, old: Option<&Report>, voice: &mut Voice) {
     for (number, cause) in report.causes.iter().enumerate() {
         let head = format!("{}. {}", number + 1, cause.title());
         let small = format!("{} · {} · {}", cause.likelihood(), cause.owner().words(), cause.rule);
-        text.push_str(&format!("\n\n  {}  {}", paint.text(Ink::Strong, &head), paint.text(Ink::Faint, &small)));
+        text.push_str("\n\n  ");
+        text.push_str(&[paint.text(Ink::Strong, &head), paint.text(Ink::Faint, &small)].join("  "));
         for evidence in &cause.evidence {
             let (sign, ink) = match evidence.sign {
                 Sign::Bad => ("✗", Ink::Bad),
@@ -237,9 +238,11 @@ fn tell(report: &Report, old: Option<&Report>, voice: &mut Voice) {
                 Sign::Note => ("·", Ink::Faint),
             };
             let line = format!("{:<46} {}", evidence.fact, evidence.value);
-            text.push_str(&format!("\n     {} {}", paint.text(ink, sign), line.trim_end()));
+            text.push_str("\n     ");
+            text.push_str(&[paint.text(ink, sign).as_str(), line.trim_end()].join(" "));
         }
-        text.push_str(&format!("\n     → {}", cause.advice()));
+        text.push_str("\n     → ");
+        text.push_str(cause.advice());
     }
     voice.print(&text);
     if let Some(old) = old {

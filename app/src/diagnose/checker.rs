@@ -2,7 +2,7 @@
 //! the commands it asks for, and looks at its lines whenever it likes.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use phone_core::diagnose::catalogue::{self, Check};
@@ -281,11 +281,8 @@ impl Checker {
         if self.report.is_some() {
             return Vec::new();
         }
-        loop {
-            match self.patches.try_recv() {
-                Ok(patch) => self.apply(patch),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(patch) = self.patches.try_recv() {
+            self.apply(patch);
         }
         let mut commands = Vec::new();
         self.look_at_service(now, snapshot);
@@ -358,7 +355,8 @@ impl Checker {
             let work = probes::media(snapshot.media_servers.clone(), snapshot.dscp, depth, out);
             let out = self.outbox.clone();
             probes::on_thread("check-media", self.stop.subscribe(), async move {
-                work.await;
+                // On the heap: it holds all probes.
+                Box::pin(work).await;
                 // Judged last, when the relays are known.
                 out.send(&["S3"], |_| {});
             });

@@ -102,7 +102,7 @@ pub fn running(run: &RunView, now: Instant) -> Running {
     let left = expected(run.scope).saturating_sub(now.saturating_duration_since(run.began)).as_secs();
     let mut words = format!("{count} of {}", run.progress.len());
     if left > 0 {
-        words.push_str(&format!(" · {}", text::seconds_left(left)));
+        words = format!("{words} · {}", text::seconds_left(left));
     }
     let sections = Group::ALL
         .into_iter()

@@ -184,7 +184,7 @@ fn foot_ui(ui: &Ui, at: Pos2, width: f32, model: &Outcome, all: bool) -> (Option
     let words = if all { text::DIAG_SHOW_LESS } else { text::DIAG_SHOW_ALL };
     let passed = format!("{} · ", model.passed);
     let (first, second) = (paint::width(ui, &passed, Type::Body), paint::width(ui, words, Type::Body));
-    let x = row.center().x - (first + second) / 2.0;
+    let x = row.center().x - f32::midpoint(first, second);
     let place = Rect::from_min_size(pos2(x, row.top()), vec2(first, 32.0));
     paint::label(ui, place, Align::Min, &passed, Type::Body, colors.muted);
     let place = Rect::from_min_size(pos2(x + first, row.top()), vec2(second, 32.0));

@@ -46,12 +46,10 @@ impl Screen {
     pub(super) fn escape(&self) -> Option<Action> {
         match (self.page, self.call_keys, self.dial_keys) {
             (Page::Sound, ..) => Some(Action::Go(Page::Settings)),
-            (Page::Settings, ..) => Some(Action::Go(Page::Calls)),
             (Page::Calls, Some(call), _) => Some(Action::ToggleCallKeys(call)),
             (Page::Calls, None, true) => Some(Action::ToggleDialKeys),
-            (Page::Quality, ..) => Some(Action::Go(Page::Calls)),
             (Page::Diagnostics, _, _) if self.diagnostics != View::Home => Some(Action::Diagnose(DiagnoseAction::Home)),
-            (Page::Diagnostics, _, _) => Some(Action::Go(Page::Calls)),
+            (Page::Settings | Page::Quality | Page::Diagnostics, ..) => Some(Action::Go(Page::Calls)),
             (Page::Calls, None, false) => self.toast.is_some().then_some(Action::DismissToast),
         }
     }
@@ -202,17 +200,17 @@ impl Screen {
                 self.tell(words, scene.now);
             }
             Action::Copy(words) => orders.push(Order::Copy(words)),
-            Action::Diagnose(action) => self.diagnose(action, scene, orders),
+            Action::Diagnose(action) => self.diagnose(&action, scene, orders),
             Action::DismissToast => self.toast = None,
             Action::Quit if model::calls::in_call(scene.snapshot) => self.ask_to_leave(),
             Action::Quit | Action::QuitNow => orders.push(Order::Quit),
         }
     }
 
-    fn diagnose(&mut self, action: DiagnoseAction, scene: &Scene<'_>, orders: &mut Vec<Order>) {
+    fn diagnose(&mut self, action: &DiagnoseAction, scene: &Scene<'_>, orders: &mut Vec<Order>) {
         let report = scene.diagnosis.report.as_ref().map(|(report, _)| report);
         match action {
-            DiagnoseAction::Start(scope) => self.start_check(scope, orders),
+            DiagnoseAction::Start(scope) => self.start_check(*scope, orders),
             DiagnoseAction::Again => {
                 let scope = scene.diagnosis.scope.unwrap_or(Scope::Plan(phone_core::diagnose::Plan::Quick));
                 self.start_check(scope, orders);
@@ -228,8 +226,8 @@ impl Screen {
                 self.diagnostics = View::Result;
                 (self.open_cause, self.all_lines) = (0, report.is_some_and(|report| report.causes.is_empty()));
             }
-            DiagnoseAction::OpenCause(index) => self.open_cause = index,
-            DiagnoseAction::ShowAll(all) => self.all_lines = all,
+            DiagnoseAction::OpenCause(index) => self.open_cause = *index,
+            DiagnoseAction::ShowAll(all) => self.all_lines = *all,
             DiagnoseAction::Save => orders.push(Order::SaveReport),
             DiagnoseAction::CopyForIt => {
                 if let Some(report) = report {
@@ -238,20 +236,20 @@ impl Screen {
                 }
             }
             DiagnoseAction::Fix(index) => {
-                let Some(cause) = report.and_then(|report| report.causes.get(index)) else { return };
+                let Some(cause) = report.and_then(|report| report.causes.get(*index)) else { return };
                 match cause.remedy.clone() {
                     Remedy::UseDevice { role, id, .. } => {
                         let choice = phone_core::sound::DeviceChoice::Device(id);
                         orders.push(Order::Send(Command::ChooseDevice { role: role.into(), choice }));
-                        self.diagnose(DiagnoseAction::Again, scene, orders);
+                        self.diagnose(&DiagnoseAction::Again, scene, orders);
                     }
                     Remedy::OpenDevices => self.page = Page::Sound,
                     Remedy::SignInAgain => {
                         orders.push(Order::Send(Command::Reconnect));
                         self.tell(text::DIAG_SIGNING_IN, scene.now);
                     }
-                    Remedy::CopyForIt => self.diagnose(DiagnoseAction::CopyForIt, scene, orders),
-                    Remedy::CheckAgain => self.diagnose(DiagnoseAction::Again, scene, orders),
+                    Remedy::CopyForIt => self.diagnose(&DiagnoseAction::CopyForIt, scene, orders),
+                    Remedy::CheckAgain => self.diagnose(&DiagnoseAction::Again, scene, orders),
                     remedy => orders.push(Order::Remedy(remedy)),
                 }
             }

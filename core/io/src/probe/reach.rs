@@ -108,7 +108,7 @@ async fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
         match limited(STEP, TcpStream::connect(address)).await {
             Some(Ok(stream)) => return Ok(stream),
             Some(Err(error)) => why = words(&error),
-            None => why = "it does not answer".to_owned(),
+            None => "it does not answer".clone_into(&mut why),
         }
     }
     Err(why)
