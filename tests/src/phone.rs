@@ -203,6 +203,44 @@ impl TestPhone {
         }
     }
 
+    /// Listens until the newest of what the speaker played fits. The file is brought up to date once a second.
+    fn hears(&mut self, fits: impl Fn(&[f32]) -> bool) -> Result<(), String> {
+        let mut last = String::new();
+        for _ in 0..16 {
+            self.listen(Duration::from_millis(500));
+            // Not there before the first call.
+            let written = hound::WavReader::open(&self.speaker).is_ok_and(|reader| reader.duration() > 0);
+            let heard = if written { crate::signal::read_wav(&self.speaker) } else { Vec::new() };
+            let newest = heard.get(heard.len().saturating_sub(24_000)..).unwrap_or_default();
+            if newest.len() == 24_000 && fits(newest) {
+                return Ok(());
+            }
+            let (hz, db) = (crate::signal::loudest_hz(newest), crate::signal::level_dbfs(newest));
+            last = format!("{hz:?} Hz at {db:.1} dBFS in {} samples", newest.len());
+        }
+        Err(last)
+    }
+
+    /// Fails unless the loudest that the speaker plays becomes this tone, at about the level of a tone microphone.
+    #[track_caller]
+    pub fn assert_hears(&mut self, hz: f64) {
+        let fits = |newest: &[f32]| {
+            crate::signal::loudest_hz(newest).is_some_and(|found| (found - hz).abs() < 3.0)
+                && (-26.0..-15.0).contains(&crate::signal::tone_dbfs(newest, hz))
+        };
+        if let Err(last) = self.hears(fits) {
+            panic!("the phone hears {last} and not {hz} Hz; {}", self.story());
+        }
+    }
+
+    /// Fails unless this tone vanishes from what the speaker plays.
+    #[track_caller]
+    pub fn assert_does_not_hear(&mut self, hz: f64) {
+        if let Err(last) = self.hears(|newest| crate::signal::tone_dbfs(newest, hz) < -55.0) {
+            panic!("the phone still hears {hz} Hz: {last}; {}", self.story());
+        }
+    }
+
     /// Ends the phone and gives what its speaker played.
     pub fn finish(self) -> Vec<f32> {
         self.handle.shut_down(Duration::from_secs(5));
