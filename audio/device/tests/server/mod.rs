@@ -25,7 +25,7 @@ pub fn isolated(test: &str, with_server: bool, body: impl FnOnce(&Path)) {
     let dir = Folder::new(test);
     let server = with_server.then(|| Server::start(&dir.0));
     let status = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .args(["--exact", test, "--include-ignored", "--nocapture", "--test-threads=1"])
         .env(INSIDE, &dir.0)
         .env("PULSE_SERVER", address(&dir.0))
         .env("XDG_RUNTIME_DIR", &dir.0)
