@@ -23,7 +23,7 @@ use crate::os::draws_in_software;
 use crate::os::icon::window_icon;
 use crate::os::preferences::Preferences;
 use crate::panels::screen::{Order, Scene, Screen, apply_preferences};
-use crate::panels::signed_out::Practice;
+use crate::panels::signed_out::{Form, Practice};
 use crate::text;
 use crate::theme::{self, ThemeChoice, size};
 
@@ -45,6 +45,10 @@ pub struct WindowOptions {
     pub theme: Option<ThemeChoice>,
     /// Starts that came to this window: what they want in the dial field, if anything.
     pub later_starts: Receiver<Option<String>>,
+    /// What the sign-in page begins with.
+    pub form: Form,
+    /// Sign in like this at once.
+    pub at_once: Option<SignIn>,
 }
 
 /// Lets the phone, which starts before the window, ask the window for a new frame.
@@ -121,7 +125,8 @@ impl Link for Rc<PhoneHandle> {
 
 /// Opens the window and returns when it was closed; calls and sessions have ended cleanly then.
 pub fn run_window(options: WindowOptions) -> anyhow::Result<()> {
-    let WindowOptions { handle, wake, demo, start_practice, settings_file, theme, later_starts } = options;
+    let WindowOptions { handle, wake, demo, start_practice, settings_file, theme, later_starts, form, at_once } =
+        options;
     let mut preferences = settings_file.as_deref().map(Preferences::load).unwrap_or_default();
     if let Some(theme) = theme {
         preferences.theme = theme;
@@ -139,6 +144,10 @@ pub fn run_window(options: WindowOptions) -> anyhow::Result<()> {
             window.settings_file = settings_file;
             window.later_starts = Some(later_starts);
             window.screen.slow_display = draws_in_software();
+            window.screen.form = form;
+            if let Some(sign_in) = at_once {
+                window.carry_out_sign_in(sign_in, Instant::now());
+            }
             if demo {
                 window.begin_practice(&creation.egui_ctx);
             } else if window.start_practice.is_some() {

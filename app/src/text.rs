@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use phone_core::command::SpeakWith;
 use phone_core::event::{CallDirection, EndReason, Event};
-use phone_core::snapshot::SignInStep;
+use phone_core::snapshot::{SettingChange, SignInStep};
 use phone_core::sound::{DeviceClass, OpenedBecause, SoundProblem, SoundRole};
 
 pub const PRODUCT: &str = "Offhook";
@@ -368,6 +369,67 @@ pub fn more_held(count: usize) -> String {
 pub fn retries_in(left: u64) -> String {
     format!("Offhook tries again by itself in {left} s.")
 }
+
+pub const SIGN_IN_BROWSER: &str = "Sign in with your browser";
+pub const SIGN_IN_OTHER: &str = "Sign in as somebody else";
+pub const REGION: &str = "Region";
+pub const CLIENT_ID: &str = "Client ID, from your administrator";
+pub const CLIENT_ID_MISSING: &str = "Enter the client ID first";
+pub const NEVER_SEES_PASSWORD: &str = "Offhook never sees your password.";
+pub const WAITING_FOR_BROWSER: &str = "Waiting for your browser…";
+pub const OPEN_PAGE: &str = "Open the page again";
+pub const COPY_PAGE: &str = "Copy its address";
+pub const CANCEL: &str = "Cancel";
+
+pub fn continue_as(account: &str) -> String {
+    format!("Continue as {account}")
+}
+
+pub const TRANSFER: &str = "Transfer";
+pub const TRANSFER_TO: &str = "Name or number to hand the call to";
+pub const TRANSFER_NOW: &str = "Transfer now";
+pub const ASK_FIRST: &str = "Ask first";
+pub const COMPLETE: &str = "Complete";
+pub const CONFERENCE: &str = "Conference";
+pub const BACK_TO_CALLER: &str = "Back to the caller";
+pub const NOT_ANSWERED_YET: &str = "Nobody has answered there yet";
+pub const NOBODY_TO_TRANSFER_TO: &str = "Type whom to hand the call to";
+
+/// Where a transfer stands that is being talked over.
+pub fn consulting(target: &str, caller: &str, answered: bool, with: SpeakWith) -> String {
+    match (answered, with) {
+        (false, _) => format!("Calling {target}. {caller} waits."),
+        (true, SpeakWith::Target) => format!("You talk to {target}. {caller} waits."),
+        (true, SpeakWith::Waiting) => format!("You talk to {caller}. {target} waits."),
+        (true, SpeakWith::All) => format!("You, {caller} and {target} talk together."),
+    }
+}
+
+pub const SIGN_IN_AGAIN: &str = "Sign in again";
+pub const SIGN_IN_AFTER_CALL: &str = "Sign in again after this call";
+pub const SIGN_IN_COMES: &str = "Comes after this call";
+
+/// What changed on the service, in one sentence.
+pub fn settings_changed(changes: &[SettingChange]) -> String {
+    let list: Vec<String> = changes
+        .iter()
+        .map(|change| format!("{} {} (this session: {})", change.name, change.new, change.used))
+        .collect();
+    format!("Your settings changed: {}. Sign in again to use them; devices and volume stay.", list.join(", "))
+}
+
+pub const WRAP_UP_SENT: &str = "Sent; waiting for the service";
+
+/// What a call that waits to be classified says.
+pub fn wrap_up(name: &str, required: bool) -> String {
+    if required {
+        format!("What was the call with {name} about? The next call waits for this.")
+    } else {
+        format!("What was the call with {name} about?")
+    }
+}
+
+pub const WRAP_UP_LOADING: &str = "Fetching the codes…";
 
 pub fn sign_in_step(step: SignInStep) -> &'static str {
     match step {

@@ -132,6 +132,8 @@ pub struct ServiceSignIn {
     pub account: Option<String>,
     /// From an earlier sign-in; the browser is asked only when it does not do.
     pub kept: Option<KeptToken>,
+    /// Sign in only if that works without the browser: at the start of the program nobody has asked for one.
+    pub only_kept: bool,
     /// Ask for the password even where the browser remembers somebody.
     pub somebody_else: bool,
 }

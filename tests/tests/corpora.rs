@@ -63,6 +63,7 @@ fn what_the_service_says() {
         genesys::stanza(bytes);
         genesys::notification(bytes);
         genesys::http_body(bytes);
+        genesys::sign_in_answer(bytes);
         genesys::line(Instant::now(), bytes);
     });
 }

@@ -59,6 +59,19 @@ pub struct Common {
     #[arg(long, global = true, value_name = "NAME")]
     pub account: Option<String>,
 
+    /// Sign in to a live service in this region, for instance mypurecloud.de, with the browser of the system
+    #[arg(long, global = true, value_name = "REGION", conflicts_with_all = ["demo", "exchange"])]
+    pub region: Option<String>,
+
+    /// The OAuth client that the organisation registered for Offhook
+    #[arg(long, global = true, value_name = "ID")]
+    pub client_id: Option<String>,
+
+    /// Sign in with this access token instead, for automation; - reads it from stdin, and the environment variable
+    /// OFFHOOK_TOKEN has it too: other users of the computer can read a command line, not those
+    #[arg(long, global = true, value_name = "TOKEN", conflicts_with = "demo")]
+    pub token: Option<String>,
+
     /// Send media through a TURN server only, whatever the exchange says
     #[arg(long, global = true)]
     pub force_relay: bool,

@@ -1,8 +1,11 @@
 //! The settings file, and what comes of it and the command line together.
 
+use std::io::{BufRead, Read as _};
 use std::path::{Path, PathBuf};
 
 use phone_audio::sound::Choice;
+use phone_core::Private;
+use phone_core::command::{HostOverrides, Service};
 use phone_core::sound::SoundRole;
 use serde::Deserialize;
 
@@ -12,7 +15,21 @@ use super::values::{input, output};
 
 /// Larger is not ours.
 const FILE_LIMIT: u64 = 64 * 1024;
-const KEYS: [&str; 6] = ["exchange", "account", "force_relay", "dscp", "log", "sound"];
+const KEYS: [&str; 11] = [
+    "exchange",
+    "account",
+    "region",
+    "client_id",
+    "redirect_ports",
+    "hosts",
+    "ca",
+    "force_relay",
+    "dscp",
+    "log",
+    "sound",
+];
+/// Longest token that is read, in bytes.
+const TOKEN_LIMIT: u64 = 16 * 1024;
 const SOUND_KEYS: [&str; 3] = ["microphone", "speaker", "ringer"];
 
 /// The file, as it is written.
@@ -21,10 +38,24 @@ const SOUND_KEYS: [&str; 3] = ["microphone", "speaker", "ringer"];
 struct File {
     exchange: Option<String>,
     account: Option<String>,
+    region: Option<String>,
+    client_id: Option<String>,
+    redirect_ports: Vec<u16>,
+    hosts: HostsTable,
+    ca: Option<PathBuf>,
     force_relay: bool,
     dscp: Option<u8>,
     log: Option<String>,
     sound: SoundTable,
+}
+
+/// Hosts that do not follow from the region.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct HostsTable {
+    login: Option<String>,
+    api: Option<String>,
+    streaming: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -41,6 +72,11 @@ pub struct Settings {
     pub demo: bool,
     pub exchange: Option<String>,
     pub account: String,
+    /// A live service, if one is named.
+    pub service: Option<Service>,
+    pub token: Option<Private<String>>,
+    /// Certificates that are trusted beside the system's.
+    pub ca: Option<PathBuf>,
     pub force_relay: bool,
     /// Overrides what the station asks for, 0–63.
     pub dscp: Option<u8>,
@@ -83,6 +119,7 @@ impl Settings {
                 "Mend that line, or use another file with --config.",
             )
         })?;
+        settings.token = token(common, &mut std::io::stdin().lock())?;
         // Practice starts afresh each time, as its window does.
         if let Some(folder) = data_dir().filter(|_| !settings.demo) {
             settings.fall_back_on(phone_io::chosen_devices(&folder));
@@ -119,6 +156,21 @@ impl Settings {
             // --demo means the exchange inside, whatever the file says.
             exchange: common.exchange.clone().or(file.exchange).filter(|_| !common.demo),
             account: common.account.clone().or(file.account).unwrap_or_else(|| "ana".to_owned()),
+            service: common.region.clone().or(file.region).filter(|_| !common.demo && common.exchange.is_none()).map(
+                |environment| Service {
+                    environment,
+                    client_id: common.client_id.clone().or(file.client_id).unwrap_or_default(),
+                    hosts: HostOverrides {
+                        login: file.hosts.login,
+                        api: file.hosts.api,
+                        streaming: file.hosts.streaming,
+                    },
+                    redirect_ports: file.redirect_ports,
+                    ..Service::default()
+                },
+            ),
+            token: None,
+            ca: file.ca,
             force_relay: common.force_relay || file.force_relay,
             dscp: file.dscp,
             log: common.log.clone().or(file.log),
@@ -128,6 +180,33 @@ impl Settings {
             unknown,
         })
     }
+}
+
+/// The token of the command line, of stdin where it says so, or of the environment.
+fn token(common: &Common, stdin: &mut impl BufRead) -> Result<Option<Private<String>>, Failure> {
+    let given = match common.token.as_deref() {
+        Some("-") => {
+            let mut line = String::new();
+            stdin.by_ref().take(TOKEN_LIMIT).read_line(&mut line).map_err(|error| no_token(&error.to_string()))?;
+            Some(line)
+        }
+        Some(token) => Some(token.to_owned()),
+        None if common.demo => None,
+        None => std::env::var("OFFHOOK_TOKEN").ok(),
+    };
+    let Some(token) = given.map(|token| token.trim().to_owned()) else { return Ok(None) };
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(no_token("there is none in it"));
+    }
+    Ok(Some(token.into()))
+}
+
+fn no_token(why: &str) -> Failure {
+    Failure::usage(
+        "no-token",
+        format!("The access token cannot be read: {why}."),
+        "Give it with --token, in the first line of stdin with `--token -`, or in OFFHOOK_TOKEN.",
+    )
 }
 
 fn read(path: &Path) -> std::io::Result<String> {
@@ -200,6 +279,37 @@ mod tests {
     fn without_a_file_the_user_is_ana() {
         let settings = settings("", &Common::default()).expect("nothing is needed");
         assert_eq!(settings, Settings { account: "ana".to_owned(), ..Settings::default() });
+    }
+
+    #[test]
+    fn a_live_service_is_named_on_the_command_line_or_in_the_file() {
+        let text = "region = 'mypurecloud.ie'\nclient_id = 'c'\nredirect_ports = [21451]\nca = 'x.pem'\n[hosts]\nlogin = 'https://sso.x'";
+        let service = settings(text, &Common::default()).expect("it is well formed").service.expect("a service");
+        assert_eq!((service.environment.as_str(), service.client_id.as_str()), ("mypurecloud.ie", "c"));
+        assert_eq!((service.redirect_ports, service.hosts.login.as_deref()), (vec![21451], Some("https://sso.x")));
+        let common = Common { region: Some("mypurecloud.de".into()), ..Common::default() };
+        assert_eq!(
+            settings(text, &common).expect("as before").service.expect("a service").environment,
+            "mypurecloud.de"
+        );
+        let demo = Common { demo: true, ..Common::default() };
+        assert_eq!(settings(text, &demo).expect("as before").service, None);
+    }
+
+    #[test]
+    fn a_token_comes_from_stdin_without_standing_on_the_command_line() {
+        let common = |token: &str| Common { token: Some(token.into()), ..Common::default() };
+        let read = |token: &str, stdin: &str| token_of(&common(token), stdin);
+        assert_eq!(read("-", "secret\nmore"), Some("secret".to_owned()));
+        assert_eq!(read("plain", ""), Some("plain".to_owned()));
+        for (token, stdin) in [("-", ""), ("-", "\n"), ("", ""), ("two words", "")] {
+            assert_eq!(read(token, stdin), None, "{token}");
+        }
+        assert!(!format!("{:?}", token(&common("secret"), &mut "".as_bytes())).contains("secret"));
+    }
+
+    fn token_of(common: &Common, stdin: &str) -> Option<String> {
+        token(common, &mut stdin.as_bytes()).ok().flatten().map(Private::into_inner)
     }
 
     #[test]

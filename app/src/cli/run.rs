@@ -20,6 +20,8 @@ use super::voice::Voice;
 const SLICE: Duration = Duration::from_millis(100);
 /// The exchange has to answer the first sign-in within this time.
 const SIGN_IN_LIMIT: Duration = Duration::from_secs(30);
+/// A little longer than the page is waited for.
+const BROWSER_LIMIT: Duration = Duration::from_secs(330);
 /// A connection that was lost has to be back within this time before the next call.
 const RECONNECT_LIMIT: Duration = Duration::from_mins(2);
 /// Calls that were hung up have to be over within this time.
@@ -142,7 +144,11 @@ impl<'a> Run<'a> {
                 }
                 _ => {}
             }
-            let limit = if first { SIGN_IN_LIMIT } else { RECONNECT_LIMIT };
+            let limit = match (first, self.station.asks_browser) {
+                (true, true) => BROWSER_LIMIT,
+                (true, false) => SIGN_IN_LIMIT,
+                (false, _) => RECONNECT_LIMIT,
+            };
             if since.elapsed() > limit {
                 return Err(Failure::usage(
                     "sign-in-silent",

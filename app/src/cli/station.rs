@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use phone_audio::sound::{Choice, Role};
+use phone_core::command::ServiceSignIn;
 use phone_core::media::RelayPolicy;
 use phone_core::{Command, PhoneConfig, SignIn};
 use phone_exchange::{ExchangeOptions, RunningExchange};
@@ -24,6 +25,8 @@ pub struct Station {
     pub users: Vec<String>,
     pub account: String,
     pub origin: String,
+    /// The user signs in with a browser, which takes as long as it takes.
+    pub asks_browser: bool,
 }
 
 impl Station {
@@ -32,20 +35,25 @@ impl Station {
         let options = practice_options(settings);
         let users = if settings.demo { options.users.clone() } else { Vec::new() };
         let exchange = if settings.demo { Some(start_practice(options)?) } else { None };
-        let origin = match (&exchange, &settings.exchange) {
-            (Some(exchange), _) => exchange.origin().to_owned(),
-            (None, Some(origin)) => checked_origin(origin)?,
-            (None, None) => {
+        let live = live_sign_in(settings).filter(|_| exchange.is_none());
+        let origin = match (&exchange, &settings.exchange, &settings.service) {
+            (Some(exchange), ..) => exchange.origin().to_owned(),
+            (None, Some(origin), _) => checked_origin(origin)?,
+            (None, None, Some(service)) => service.environment.clone(),
+            (None, None, None) => {
                 return Err(Failure::usage(
                     "no-service",
                     "It is not said where to sign in.",
-                    "Add --demo for a practice exchange inside this program, or --exchange URL for one that runs.",
+                    "Add --demo for a practice exchange inside this program, --exchange URL for one that runs, or \
+                     --region for a live service.",
                 ));
             }
         };
         let handle = start_phone(settings, sound, auto_answer, is_loopback(&origin), Arc::new(|| {}), None)?;
-        let station = Self { handle, exchange, users, account: settings.account.clone(), origin };
-        let sign_in = SignIn::Practice { origin: station.origin.clone(), user: station.account.clone() };
+        let asks_browser = matches!(live, Some(SignIn::Service(_)));
+        let station = Self { handle, exchange, users, account: settings.account.clone(), origin, asks_browser };
+        let practice = || SignIn::Practice { origin: station.origin.clone(), user: station.account.clone() };
+        let sign_in = live.unwrap_or_else(practice);
         if !station.handle.send(Command::SignIn(sign_in)) {
             return Err(stopped());
         }
@@ -63,6 +71,21 @@ impl Station {
     }
 }
 
+/// How to sign in to a live service, or with a token; `None`: that is not asked for.
+pub fn live_sign_in(settings: &Settings) -> Option<SignIn> {
+    match (&settings.token, &settings.service, &settings.exchange) {
+        (Some(token), Some(service), _) => {
+            Some(SignIn::Token { environment: service.environment.clone(), token: token.clone() })
+        }
+        (Some(token), None, Some(origin)) => Some(SignIn::Token { environment: origin.clone(), token: token.clone() }),
+        (None, Some(service), None) => {
+            let sign_in = ServiceSignIn { service: service.clone(), ..ServiceSignIn::default() };
+            Some(SignIn::Service(Box::new(sign_in)))
+        }
+        _ => None,
+    }
+}
+
 /// The phone's threads, not signed in.
 pub fn start_phone(
     settings: &Settings,
@@ -76,7 +99,8 @@ pub fn start_phone(
     let phone = PhoneConfig { relay, dscp: settings.dscp, auto_answer, seed: seed(), ..PhoneConfig::default() };
     let sound = phone_device::start(sound);
     let open_browser = phone_io::system_browser();
-    let options = StartOptions { phone, sound, wake, data_dir, allow_loopback, open_browser, extra_ca: None };
+    let options =
+        StartOptions { phone, sound, wake, data_dir, allow_loopback, open_browser, extra_ca: settings.ca.clone() };
     phone_io::start(options).map_err(|error| {
         Failure::usage(
             "no-threads",

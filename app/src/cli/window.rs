@@ -5,16 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use phone_audio::sound::{Choice, Role};
 use phone_core::SignIn;
+use phone_core::command::ServiceSignIn;
 use phone_exchange::RunningExchange;
+use phone_io::secrets::{SavedAccount, saved_accounts};
 
 use super::args::ScreenshotArgs;
 use super::config::{self, Settings};
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
-use super::station::{checked_origin, is_loopback, practice_options, start_phone, start_practice};
+use super::station::{checked_origin, is_loopback, live_sign_in, practice_options, start_phone, start_practice};
 use crate::app::{StartPractice, WakeSlot, WindowOptions, run_window};
 use crate::os::instance::{self, Instance};
 use crate::os::link::dial_text;
+use crate::panels::signed_out::Form;
 
 pub fn window(settings: &Settings, link: Option<&str>) -> Result<Exit, Failure> {
     need_display()?;
@@ -46,6 +49,9 @@ pub fn window(settings: &Settings, link: Option<&str>) -> Result<Exit, Failure> 
     // Outlives the window, so that sessions end cleanly before it does.
     let exchange: Arc<Mutex<Option<RunningExchange>>> = Arc::default();
     let signs_in = settings.demo || origin.is_some();
+    let accounts = if settings.demo { Vec::new() } else { saved() };
+    let form = form(settings, &accounts);
+    let at_once = at_once(settings, &accounts).filter(|_| !signs_in);
     let start = sign_in(settings, origin, Arc::clone(&exchange));
     // A person clicks one link at a time; of more than these the newest are dropped.
     let (later, later_starts) = sync_channel(16);
@@ -70,6 +76,8 @@ pub fn window(settings: &Settings, link: Option<&str>) -> Result<Exit, Failure> 
         start_practice: Some(start),
         settings_file: config::folders().map(|folders| folders.config_dir().join("window.toml")),
         theme: None,
+        form,
+        at_once,
     });
     drop(exchange);
     let exit = if interrupt.came() { Exit::Interrupted } else { Exit::Fine };
@@ -80,6 +88,43 @@ pub fn window(settings: &Settings, link: Option<&str>) -> Result<Exit, Failure> 
             "Check the display and the graphics driver (OpenGL 2.1 is enough); `offhook call` works without a window.",
         )
     })
+}
+
+fn saved() -> Vec<SavedAccount> {
+    config::data_dir().map(|folder| saved_accounts(&folder)).unwrap_or_default()
+}
+
+/// The sign-in page begins with what the settings say, else with what was used last.
+fn form(settings: &Settings, accounts: &[SavedAccount]) -> Form {
+    let mut form = Form::default();
+    form.service = match (&settings.service, accounts.first()) {
+        (Some(service), _) => service.clone(),
+        (None, Some(account)) => account.service.clone(),
+        (None, None) => form.service,
+    };
+    form.accounts = accounts
+        .iter()
+        .map(|account| {
+            let words = format!("{} · {}", account.user.reveal(), account.organisation.reveal());
+            (account.key.clone(), words, account.service.clone())
+        })
+        .collect();
+    form
+}
+
+/// A token that was given, or the account of last time if that works without asking anybody.
+fn at_once(settings: &Settings, accounts: &[SavedAccount]) -> Option<SignIn> {
+    if settings.token.is_some() {
+        return live_sign_in(settings);
+    }
+    let account = accounts.first()?;
+    let sign_in = ServiceSignIn {
+        service: account.service.clone(),
+        account: Some(account.key.clone()),
+        only_kept: true,
+        ..ServiceSignIn::default()
+    };
+    Some(SignIn::Service(Box::new(sign_in)))
 }
 
 /// Says how to sign in; without an address, to an exchange inside that it starts the first time.

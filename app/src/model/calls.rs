@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use phone_core::command::SpeakWith;
 use phone_core::event::CallDirection;
 use phone_core::ids::CallId;
 use phone_core::snapshot::{CallState, CallView, PendingRequest, Snapshot};
@@ -154,6 +155,14 @@ pub enum HoldTile {
     Resuming,
 }
 
+/// A transfer that is being talked over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Consult {
+    pub sentence: String,
+    pub answered: bool,
+    pub with: SpeakWith,
+}
+
 /// All that the card of the call in front shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Card {
@@ -174,6 +183,9 @@ pub struct Card {
     /// Why hold or resume cannot be pressed.
     pub hold_refused: Option<&'static str>,
     pub keypad_refused: Option<&'static str>,
+    pub transfer_refused: Option<&'static str>,
+    /// A transfer that is being talked over.
+    pub consult: Option<Consult>,
     pub ending: bool,
     pub digits: String,
     pub redraw: Option<Duration>,
@@ -254,6 +266,12 @@ pub fn card(call: &CallView, snapshot: &Snapshot, history: &History, talking: bo
         held,
         hold,
         hold_refused: if connected { call.hold_refused } else { Some(text::NOT_CONNECTED_HOLD) },
+        transfer_refused: call.transfer_refused,
+        consult: call.consult.as_ref().map(|consult| {
+            let target = first_of(consult.target.reveal(), "");
+            let sentence = text::consulting(&target, &peer(call), consult.answered, consult.with);
+            Consult { sentence, answered: consult.answered, with: consult.with }
+        }),
         keypad_refused: match (connected, held) {
             (false, _) => Some(text::NOT_CONNECTED_KEYS),
             (_, true) => Some(text::HELD_KEYS),

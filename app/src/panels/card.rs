@@ -7,7 +7,7 @@ use phone_core::ids::CallId;
 
 use super::incoming::tag;
 use super::strip::tone;
-use super::{Action, Metrics, Page, Popup};
+use super::{Action, Metrics, Page, Popup, transfer};
 use crate::model::calls::{Card, Held, HoldTile, Note, NoteKind};
 use crate::model::quality::Verdict;
 use crate::text;
@@ -63,16 +63,26 @@ pub struct Drawn {
     pub tools: Rect,
 }
 
-/// The card itself. `seconds`: the last minute, oldest first; `asked`: digits typed so far, sent or not.
+/// What is open in the middle of the card.
+#[derive(Clone, Copy, Debug)]
+pub struct Open<'a> {
+    pub keys: bool,
+    /// Digits typed so far, sent or not.
+    pub asked: &'a str,
+    /// What stands in the field of the transfer sheet, while that is open.
+    pub transfer: Option<&'a str>,
+}
+
+/// The card itself. `seconds`: the last minute, oldest first.
 pub fn ui<'a>(
     ui: &mut Ui,
     rect: Rect,
     model: &Card,
     seconds: &(impl ExactSizeIterator<Item = &'a Quality> + Clone),
-    keys: bool,
-    asked: &str,
+    open: Open<'_>,
     metrics: &Metrics,
 ) -> Drawn {
+    let Open { keys, asked, transfer } = open;
     let colors = palette(ui);
     let (edge_width, edge) = match (model.muted, model.held) {
         (_, true) => (size::STROKE_STATE, colors.warn.solid),
@@ -89,11 +99,14 @@ pub fn ui<'a>(
     let tiles_height = metrics.tile();
     let with_tools = !metrics.tiny && rest.height() >= tiles_height + 8.0 + size::TOOL;
     // Keys smaller than a finger are no keys: in a small window they take the place of the tools.
-    let crowded = keys && rest.height() - tiles_height - size::TOOL - 8.0 - gap < KEYPAD;
+    let wanted = if transfer.is_some() { transfer::HEIGHT } else { KEYPAD };
+    let room = rest.height() - tiles_height - size::TOOL - 8.0 - gap;
+    let crowded = keys && room < KEYPAD;
+    let tools_give_way = crowded || transfer.is_some() && room < wanted;
     if crowded {
         rest.min.y -= gap - 4.0;
     }
-    let tools_rect = (with_tools && !crowded).then(|| paint::cut_bottom(&mut rest, size::TOOL, 8.0));
+    let tools_rect = (with_tools && !tools_give_way).then(|| paint::cut_bottom(&mut rest, size::TOOL, 8.0));
     let tiles_rect = paint::cut_bottom(&mut rest, tiles_height, gap);
     let mut middle = rest;
 
@@ -101,7 +114,7 @@ pub fn ui<'a>(
     let mut action = tiles(ui, tiles_rect, model, metrics);
     let mut tools_anchor = Rect::NOTHING;
     if let Some(row) = tools_rect {
-        let (asked_for, anchor) = tools(ui, row, model, keys);
+        let (asked_for, anchor) = tools(ui, row, model, keys, transfer.is_some());
         action = action.or(asked_for);
         tools_anchor = anchor;
     }
@@ -125,7 +138,16 @@ pub fn ui<'a>(
             note_ui(ui, paint::cut_top(&mut middle, height, 8.0), note);
         }
     }
-    if keys {
+    if let Some(typed) = transfer {
+        if tools_give_way && !crowded {
+            // Without the tools there is no other way back.
+            let close = Rect::from_min_size(pos2(head_rect.right() - 32.0, head_rect.top()), vec2(32.0, 32.0));
+            if Button::icon_only("close-transfer", Face::Quiet, text::CANCEL, Icon::X).add(ui, close).clicked {
+                action = Some(Action::ToggleTransfer(model.id));
+            }
+        }
+        action = transfer::ui(ui, middle, model, typed).or(action);
+    } else if keys {
         action = keypad_ui(ui, middle, model, asked).or(action);
     } else if let Some((title, detail)) = model.calling {
         calling_ui(ui, middle, title, detail);
@@ -237,8 +259,8 @@ fn mute_tile(ui: &Ui, rect: Rect, model: &Card, metrics: &Metrics) -> bool {
     touch.clicked
 }
 
-fn tools(ui: &Ui, rect: Rect, model: &Card, keys: bool) -> (Option<Action>, Rect) {
-    let width = ((rect.width() - 16.0) / 3.0).round();
+fn tools(ui: &Ui, rect: Rect, model: &Card, keys: bool, transfer: bool) -> (Option<Action>, Rect) {
+    let width = ((rect.width() - 24.0) / 4.0).round();
     let at = |index: u8| {
         let left = rect.left() + f32::from(index) * (width + 8.0);
         Rect::from_min_max(pos2(left, rect.top()), pos2((left + width).min(rect.right()), rect.bottom()))
@@ -248,16 +270,20 @@ fn tools(ui: &Ui, rect: Rect, model: &Card, keys: bool) -> (Option<Action>, Rect
     if button::tool(ui, at(0), keypad, Icon::NUMPAD, text::KEYPAD, keys && model.keypad_refused.is_none()).clicked {
         action = Some(Action::ToggleCallKeys(model.id));
     }
+    let hand_on = Control::new("transfer", text::TRANSFER).refused(model.transfer_refused).selected(transfer);
+    if button::tool(ui, at(1), hand_on, Icon::SWAP, text::TRANSFER, transfer).clicked {
+        action = Some(Action::ToggleTransfer(model.id));
+    }
     let sound = Control::new("sound-tool", text::ALL_SOUND).hint(text::ALL_SOUND);
-    if button::tool(ui, at(1), sound, Icon::HEADPHONES, text::SOUND_TOOL, false).clicked {
+    if button::tool(ui, at(2), sound, Icon::HEADPHONES, text::SOUND_TOOL, false).clicked {
         action = Some(Action::Go(Page::Sound));
     }
     let more = Control::new("tools", "More for this call").hint("More for this call");
-    let touch: Touch = button::tool(ui, at(2), more, Icon::DOTS_THREE, text::MORE, false);
+    let touch: Touch = button::tool(ui, at(3), more, Icon::DOTS_THREE, text::MORE, false);
     if touch.clicked {
         action = Some(Action::Toggle(Popup::Tools));
     }
-    (action, at(2))
+    (action, at(3))
 }
 
 fn note_height(ui: &Ui, width: f32, note: &Note) -> f32 {

@@ -1,5 +1,6 @@
 //! The screens. Each panel draws a model into a rectangle and returns what was asked for; none changes anything.
 
+pub mod banner;
 pub mod calls;
 pub mod card;
 pub mod devices;
@@ -19,6 +20,8 @@ pub mod sound_page;
 pub mod strip;
 pub mod tabs;
 pub mod toast;
+pub mod transfer;
+pub mod wrap_up;
 
 use phone_core::Command;
 use phone_core::ids::CallId;
@@ -54,6 +57,13 @@ pub enum Action {
     ClosePopup,
     SearchPhones(String),
     StartPractice,
+    /// Show the regions, or hide them.
+    ToggleRegions,
+    ChooseRegion(&'static str),
+    TypeClientId(String),
+    /// Show where to hand the call on, or hide it.
+    ToggleTransfer(CallId),
+    TypeTransfer(String),
     SetTheme(ThemeChoice),
     SetTextSize(u16),
     SetReducedMotion(bool),

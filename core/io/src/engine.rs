@@ -228,6 +228,9 @@ impl Engine {
         self.tasks.spawn(async move {
             let load = move || key.and_then(|key| secrets.load(&key));
             sign_in.kept = tokio::task::spawn_blocking(load).await.ok().flatten();
+            if sign_in.only_kept && sign_in.kept.is_none() {
+                return;
+            }
             drop(answers.send(Input::Command(Command::SignIn(SignIn::Service(sign_in)))).await);
         });
     }

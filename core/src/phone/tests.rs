@@ -9,7 +9,9 @@ mod service;
 mod settings;
 mod sign_in;
 mod sound;
+mod transcripts;
 mod transfer;
+mod week;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -15,7 +15,7 @@ use crate::model;
 use crate::model::calls::{Calls, HoldTile};
 use crate::os::preferences::Preferences;
 use crate::panels::diagnostics::{DiagnoseAction, View};
-use crate::panels::{Action, Page, Popup, devices, leave, menu, phones, tabs};
+use crate::panels::{Action, Page, Popup, devices, leave, menu, phones, tabs, transfer};
 use crate::shortcuts::{self, Asked};
 use crate::text;
 use crate::widgets::control;
@@ -44,6 +44,9 @@ impl Screen {
 
     /// Closes the top layer only, and never a call.
     pub(super) fn escape(&self) -> Option<Action> {
+        if let Some(call) = self.transfer_open.filter(|_| self.page == Page::Calls) {
+            return Some(Action::ToggleTransfer(call));
+        }
         match (self.page, self.call_keys, self.dial_keys) {
             (Page::Sound, ..) => Some(Action::Go(Page::Settings)),
             (Page::Calls, Some(call), _) => Some(Action::ToggleCallKeys(call)),
@@ -141,6 +144,9 @@ impl Screen {
         }
         match action {
             Action::Send(command) => {
+                if matches!(command, Command::Transfer { .. } | Command::Consult { .. }) {
+                    self.transfer_open = None;
+                }
                 if matches!(command, Command::Answer(_)) {
                     self.dead_until = Some(scene.now + DEAD_TIME);
                 }
@@ -164,6 +170,7 @@ impl Screen {
             Action::ToggleDialKeys => self.dial_keys = !self.dial_keys,
             Action::ToggleCallKeys(call) => {
                 self.page = Page::Calls;
+                self.transfer_open = None;
                 self.call_keys = if self.call_keys == Some(call) { None } else { Some(call) };
             }
             Action::SendDigit(call, digit) => {
@@ -183,6 +190,22 @@ impl Screen {
             }
             Action::ClosePopup => self.close(),
             Action::SearchPhones(typed) => self.phone_search = typed,
+            Action::ToggleRegions => self.form.regions_open = !self.form.regions_open,
+            Action::ChooseRegion(environment) => {
+                environment.clone_into(&mut self.form.service.environment);
+                self.form.regions_open = false;
+            }
+            Action::TypeClientId(typed) => self.form.service.client_id = typed,
+            Action::ToggleTransfer(call) => {
+                self.call_keys = None;
+                let open = self.transfer_open != Some(call);
+                self.transfer_open = open.then_some(call);
+                self.transfer_to.clear();
+                if open {
+                    self.focus_next = Some(transfer::first_focus());
+                }
+            }
+            Action::TypeTransfer(typed) => self.transfer_to = typed,
             Action::StartPractice => orders.push(Order::StartPractice),
             Action::SetTheme(theme) => self.prefer(orders, |preferences| preferences.theme = theme),
             Action::SetTextSize(percent) => self.prefer(orders, |preferences| preferences.text_size = percent),

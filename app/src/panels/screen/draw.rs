@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use eframe::egui::{Rect, Ui, Vec2, pos2, vec2};
 use phone_core::Command;
-use phone_core::snapshot::Standing;
+use phone_core::snapshot::{SignInStep, Standing};
 use phone_core::sound::SoundRole;
 
 use super::act::{hold_for_answer, not_ready};
@@ -16,8 +16,8 @@ use crate::model::strip::Strip;
 use crate::panels::diagnostics::{DiagnoseAction, View};
 use crate::panels::quality;
 use crate::panels::{
-    Action, Metrics, Page, Popup, calls, card, devices, diagnostics, diagnostics_result, incoming, leave, menu, phones,
-    problem, settings, signed_out, sound_bar, sound_page, strip, tabs, toast,
+    Action, Metrics, Page, Popup, banner, calls, card, devices, diagnostics, diagnostics_result, incoming, leave, menu,
+    phones, problem, settings, signed_out, sound_bar, sound_page, strip, tabs, toast, wrap_up,
 };
 use crate::text;
 use crate::theme::{self, palette, size};
@@ -216,7 +216,7 @@ impl Screen {
         let at_rest = calls.card.is_none() && calls.incoming.is_empty();
         if at_rest && scene.snapshot.account.is_none() {
             card::enter(ui);
-            Self::draw_signed_out(ui, rest, scene, metrics, actions);
+            self.draw_signed_out(ui, rest, scene, metrics, actions);
             return;
         }
         let bar_rect = (metrics.sound_bar() > 0.0).then(|| paint::cut_bottom(&mut rest, metrics.sound_bar(), 0.0));
@@ -236,7 +236,14 @@ impl Screen {
         }
     }
 
-    fn draw_signed_out(ui: &mut Ui, rect: Rect, scene: &Scene<'_>, metrics: &Metrics, actions: &mut Vec<Action>) {
+    fn draw_signed_out(
+        &self,
+        ui: &mut Ui,
+        rect: Rect,
+        scene: &Scene<'_>,
+        metrics: &Metrics,
+        actions: &mut Vec<Action>,
+    ) {
         let mut rest = rect;
         if let Some(model) = model::strip::problem(scene.snapshot, scene.now) {
             rest.min.y += 12.0;
@@ -245,10 +252,13 @@ impl Screen {
             let block = paint::cut_top(&mut rest, height, 12.0).shrink2(vec2(metrics.edge, 0.0));
             actions.extend(problem::ui(ui, block, &model));
         }
-        if let Standing::SigningIn { step, .. } = scene.snapshot.standing {
-            signed_out::progress_ui(ui, rest, step, metrics);
-        } else {
-            actions.extend(signed_out::ui(ui, rest, scene.practice, metrics));
+        match scene.snapshot.standing {
+            Standing::SigningIn { step: SignInStep::Browser, .. } => {
+                let page = scene.snapshot.sign_in_page.as_ref();
+                actions.extend(signed_out::browser_ui(ui, rest, page, metrics));
+            }
+            Standing::SigningIn { step, .. } => signed_out::progress_ui(ui, rest, step, metrics),
+            _ => actions.extend(signed_out::ui(ui, rest, scene.practice, &self.form, metrics)),
         }
     }
 
@@ -269,6 +279,20 @@ impl Screen {
             if rest.height() >= height || index == 0 {
                 let card = paint::cut_top(&mut rest, height, 12.0);
                 actions.extend(incoming::ui(ui, card, call, alert, metrics));
+            }
+        }
+        if let Some(model) = &scene.snapshot.settings_changed {
+            let height = banner::height(ui, rest.width(), model);
+            if rest.height() >= height {
+                let block = paint::cut_top(&mut rest, height, 12.0);
+                actions.extend(banner::ui(ui, block, model, scene.snapshot));
+            }
+        }
+        if let Some(model) = scene.snapshot.wrap_ups.first() {
+            let height = wrap_up::height(ui, rest.width(), model);
+            if rest.height() >= height {
+                let block = paint::cut_top(&mut rest, height, 12.0);
+                actions.extend(wrap_up::ui(ui, block, model));
             }
         }
         if let Some(model) = model::strip::problem(scene.snapshot, scene.now) {
@@ -321,7 +345,8 @@ impl Screen {
         let keys = self.call_keys == Some(model.id) && model.keypad_refused.is_none();
         // The card needs its height more than the held calls need theirs.
         let room = rest.height() - calls.held.len() as f32 * (size::HELD_CALL + 8.0);
-        let fold = !calls.held.is_empty() && (keys || metrics.small || room < 340.0);
+        let sheet = self.transfer_open == Some(model.id) || model.consult.is_some();
+        let fold = !calls.held.is_empty() && (keys || sheet || metrics.small || room < 340.0);
         let swap_with = (!model.held && model.hold_refused.is_none()).then_some(model.id);
         if fold {
             let row = paint::cut_top(&mut rest, 32.0, 8.0);
@@ -333,7 +358,11 @@ impl Screen {
             }
         }
         let asked = self.asked_digits.as_ref().map_or("", |(_, digits)| digits.as_str());
-        let drawn = card::ui(ui, rest, model, &scene.history.seconds(model.id), keys, asked, metrics);
+        let transfer = (self.transfer_open == Some(model.id) || model.consult.is_some())
+            .then_some(self.transfer_to.as_str())
+            .filter(|_| !keys);
+        let open = card::Open { keys, asked, transfer };
+        let drawn = card::ui(ui, rest, model, &scene.history.seconds(model.id), open, metrics);
         actions.extend(drawn.action);
         self.anchors.tools = drawn.tools;
     }

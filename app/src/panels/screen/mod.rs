@@ -14,7 +14,7 @@ use phone_core::ids::CallId;
 use phone_core::snapshot::{CallState, Snapshot};
 use phone_core::sound::SoundRole;
 
-use super::signed_out::Practice;
+use super::signed_out::{Form, Practice};
 use super::toast::Toast;
 use super::{Action, Page, Popup, card, diagnostics, diagnostics_result, leave, strip};
 use crate::diagnose::Scope;
@@ -98,6 +98,11 @@ pub struct Screen {
     /// Digits typed in this call, sent or not.
     asked_digits: Option<(CallId, String)>,
     phone_search: String,
+    /// What the sign-in page shows; its first values come from the settings.
+    pub form: Form,
+    /// The call whose transfer sheet is open, and what is typed there.
+    transfer_open: Option<CallId>,
+    transfer_to: String,
     toast: Option<Toast>,
     dead_until: Option<Instant>,
     /// Microphone, speaker, ringer.
@@ -136,6 +141,9 @@ impl Screen {
             call_keys: None,
             asked_digits: None,
             phone_search: String::new(),
+            form: Form::default(),
+            transfer_open: None,
+            transfer_to: String::new(),
             toast: None,
             dead_until: None,
             needles: [Needle::new(now); 3],
@@ -246,6 +254,9 @@ impl Screen {
         let main = desk.main.map(|call| call.id);
         if self.call_keys.is_some_and(|call| main != Some(call)) {
             self.call_keys = None;
+        }
+        if self.transfer_open.is_some_and(|call| main != Some(call)) {
+            self.transfer_open = None;
         }
         if self.asked_digits.as_ref().is_some_and(|(call, _)| main != Some(*call)) {
             self.asked_digits = None;
