@@ -212,6 +212,9 @@ impl GenesysLine {
             Purpose::Token { refresh } => self.token_came(now, refresh, result),
             _ => {
                 let reply = Reply::of(result);
+                if matches!(reply, Reply::Good(_)) {
+                    self.token_proved = true;
+                }
                 if matches!(reply, Reply::Unauthorised) && !matches!(purpose, Purpose::Ignored) && !self.leaving {
                     self.unauthorised(now, purpose, ask);
                 } else {

@@ -76,8 +76,9 @@ impl GenesysLine {
 
     /// A new token can be had without asking the user.
     pub(super) fn can_renew(&self) -> bool {
-        self.practice() && (self.token_proved || !matches!(self.signing_in, SignInState::Idle))
-            || self.refresh.is_some()
+        // A token that was never good is not replaced again and again.
+        let may = self.token_proved || !matches!(self.signing_in, SignInState::Idle);
+        may && (self.practice() || self.refresh.is_some())
     }
 
     /// Takes what an earlier sign-in left.
@@ -86,6 +87,8 @@ impl GenesysLine {
         let Some(KeptToken { token, refresh, life }) = service.kept.take() else { return };
         self.token = Some(token);
         self.token_kept = true;
+        // It was good the last time.
+        self.token_proved = true;
         self.refresh = refresh;
         if let Some(life) = life {
             self.plan_renewal(now, life);
