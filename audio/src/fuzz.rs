@@ -18,7 +18,8 @@ pub fn epoch() -> Instant {
 ///
 /// When what comes out is not finite, or the counts contradict each other: that is what the fuzzer looks for.
 pub fn fuzz_jitter(bytes: &[u8]) {
-    let Ok(decoder) = Coding::Opus.decoder() else { return };
+    let coding = coding_of(bytes.len());
+    let Ok(decoder) = coding.decoder() else { return };
     let mut buffer = AdaptiveBuffer::new(decoder);
     let mut now = epoch();
     let mut frame = Frame::SILENCE;
@@ -39,14 +40,56 @@ pub fn fuzz_jitter(bytes: &[u8]) {
                 let (payload, tail) = rest.split_at(length);
                 rest = tail;
                 let ssrc = u32::from(operation >> 6);
-                buffer.insert(Packet { payload, sequence, timestamp, marker: operation & 8 != 0, ssrc }, now);
+                buffer.insert(
+                    Packet {
+                        payload,
+                        sequence,
+                        timestamp,
+                        marker: operation & 8 != 0,
+                        ssrc,
+                        noise: operation & 16 != 0,
+                    },
+                    now,
+                );
                 sequence = sequence.wrapping_add(1);
-                timestamp = timestamp.wrapping_add(960);
+                timestamp = timestamp.wrapping_add(coding.clock_hz() / 50);
             }
         }
     }
     let statistics = buffer.statistics();
     assert!(statistics.silent_concealed_samples <= statistics.concealed_samples, "a part is not more than the whole");
+}
+
+/// By length, so that inputs stay what they are: mostly Opus.
+fn coding_of(length: usize) -> Coding {
+    match length % 6 {
+        1 => Coding::Pcmu,
+        3 => Coding::Pcma,
+        5 => Coding::G722,
+        _ => Coding::Opus,
+    }
+}
+
+/// Any payload to the codecs of the telephone, as sound and as comfort noise, in turns with concealment.
+///
+/// # Panics
+///
+/// When what comes out is not finite or not within the rails, or not as long as was told.
+pub fn fuzz_telephone(bytes: &[u8]) {
+    let Some((choice, rest)) = bytes.split_first() else { return };
+    let coding = [Coding::Pcmu, Coding::Pcma, Coding::G722][usize::from(choice % 3)];
+    let Ok(mut decoder) = coding.decoder() else { return };
+    let mut out = vec![0.0; MAX_PACKET_SAMPLES];
+    for (n, payload) in rest.chunks(usize::from(choice / 3) * 12 + 1).enumerate() {
+        if (n + usize::from(*choice)) % 3 == 0 {
+            decoder.comfort_noise(payload).ok();
+        } else if let Ok(written) = decoder.decode(payload, &mut out) {
+            assert!(decoder.samples_in(payload) == Some(written), "{written} samples are not what was told");
+        }
+        let room = (payload.len() * 7).min(MAX_PACKET_SAMPLES);
+        decoder.conceal(out.get_mut(..room).unwrap_or_default());
+        assert!(out.iter().all(|x| x.abs() < 4.0), "the speaker must get neither NaN nor a bang");
+    }
 }
 
 /// Any payload, decoded, looked into for redundancy, and followed by concealment.

@@ -19,6 +19,12 @@ impl Playout {
         Ok(Self { buffer: Box::new(AdaptiveBuffer::new(coding.decoder()?)) })
     }
 
+    /// Starts afresh with another codec; what was counted goes on.
+    pub fn set_coding(&mut self, coding: Coding) -> Result<(), CodecError> {
+        self.buffer.set_decoder(coding.decoder()?);
+        Ok(())
+    }
+
     /// With another jitter buffer, for comparisons.
     pub fn with_buffer(buffer: Box<dyn JitterBuffer>) -> Self {
         Self { buffer }

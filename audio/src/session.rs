@@ -16,6 +16,7 @@ use crate::{Frame, SAMPLE_RATE_HZ};
 /// Encoder, jitter buffer and decoder of one session.
 pub struct SessionAudio {
     encoder: Box<dyn Encoder>,
+    decoding: Coding,
     payload: Box<[u8; MAX_PAYLOAD_BYTES]>,
     playout: Playout,
     sent: MeanLevel,
@@ -52,6 +53,7 @@ impl SessionAudio {
     pub fn new(coding: Coding) -> Result<Self, CodecError> {
         Ok(Self {
             encoder: coding.encoder()?,
+            decoding: coding,
             payload: Box::new([0; MAX_PAYLOAD_BYTES]),
             playout: Playout::new(coding)?,
             sent: MeanLevel::default(),
@@ -89,7 +91,27 @@ impl SessionAudio {
 
     /// An audio packet from the network. `now` is when it was read from the socket.
     pub fn insert(&mut self, payload: &[u8], sequence: u16, timestamp: u32, marker: bool, ssrc: u32, now: Instant) {
-        self.playout.insert(Packet { payload, sequence, timestamp, marker, ssrc }, now);
+        self.playout.insert(Packet { payload, sequence, timestamp, marker, ssrc, noise: false }, now);
+    }
+
+    /// A comfort noise packet (RFC 3389): the far end is silent, and this is how its background sounds.
+    pub fn insert_noise(&mut self, payload: &[u8], sequence: u16, timestamp: u32, ssrc: u32, now: Instant) {
+        self.playout.insert(Packet { payload, sequence, timestamp, marker: false, ssrc, noise: true }, now);
+    }
+
+    /// What arrives from now on is of this codec. Changes nothing if it was before; else it starts to listen afresh.
+    pub fn set_decoding(&mut self, coding: Coding) -> Result<(), CodecError> {
+        if self.decoding != coding {
+            self.playout.set_coding(coding)?;
+            self.decoding = coding;
+        }
+        Ok(())
+    }
+
+    /// Whether to send next to nothing while nobody speaks, where the codec can.
+    pub fn set_dtx(&mut self, on: bool) {
+        // As with loss: a refused setting leaves the last one in force.
+        self.encoder.set_dtx(on).ok();
     }
 
     /// The next 10 ms to be heard; silence while nothing came yet.
@@ -136,7 +158,38 @@ fn millis(samples: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::FRAME_SAMPLES;
+    use crate::level::rms_dbfs;
     use crate::measure::{sine, tone_in};
+
+    #[test]
+    fn a_far_end_may_change_its_codec_and_make_noise_in_its_pauses() {
+        let mut there = SessionAudio::new(Coding::Opus).unwrap();
+        let start = crate::fuzz::epoch();
+        let mut frame = Frame::SILENCE;
+        let mut heard = Vec::new();
+        let mut here = SessionAudio::new(Coding::Pcma).unwrap();
+        for (n, chunk) in sine(600.0, -26.0, 48_000 * 4).chunks_exact(FRAME_SAMPLES).enumerate() {
+            let now = start + Duration::from_millis(10) * n as u32;
+            let timestamp = n as u32 / 2 * 160;
+            if let Some(payload) = here.push_capture(&Frame(chunk.try_into().unwrap())) {
+                there.set_decoding(Coding::Pcma).unwrap();
+                // A second of speech, then one of noise, and the same again.
+                match (n / 100 % 2, n / 2 % 50) {
+                    (0, _) => there.insert(payload, n as u16 / 2, timestamp, n % 200 < 2, 7, now),
+                    // The sequence counts packets, of which there is only one in a pause.
+                    (_, 0) => there.insert_noise(&[50, 127], n as u16 / 2, timestamp, 7, now),
+                    _ => {}
+                }
+            }
+            there.pull(now, &mut frame);
+            heard.extend_from_slice(&frame.0);
+        }
+        let tone = tone_in(&heard[24_000..43_200]).unwrap();
+        assert!((tone.hz - 600.0).abs() < 1.0 && (tone.dbfs + 26.0).abs() < 0.5, "{tone:?}");
+        let noise = rms_dbfs(&heard[60_000..90_000]);
+        assert!((noise + 47.0).abs() < 2.0, "{noise} dBFS");
+        assert_eq!(there.stats().jitter_buffer.packets_damaged, 0);
+    }
 
     #[test]
     fn what_one_session_sends_the_other_hears() {

@@ -133,7 +133,7 @@ impl Agreed {
 
     /// The codec to send with its payload type.
     pub fn sending(&self) -> Option<(Codec, u8)> {
-        self.codecs.first().copied()
+        self.codecs.iter().copied().find(|(codec, _)| *codec != Codec::ComfortNoise)
     }
 
     pub fn codec_of(&self, payload_type: u8) -> Option<Codec> {
@@ -168,6 +168,7 @@ const fn codec_facts(codec: Codec) -> CodecFacts {
         Codec::G722 => CodecFacts { name: "G722", payload_type: 9, rtpmap: "G722/8000", fmtp: "" },
         Codec::Pcmu => CodecFacts { name: "PCMU", payload_type: 0, rtpmap: "PCMU/8000", fmtp: "" },
         Codec::Pcma => CodecFacts { name: "PCMA", payload_type: 8, rtpmap: "PCMA/8000", fmtp: "" },
+        Codec::ComfortNoise => CodecFacts { name: "CN", payload_type: 13, rtpmap: "CN/8000", fmtp: "" },
     }
 }
 
@@ -341,7 +342,8 @@ impl Remote {
             .filter(|format| format.name.eq_ignore_ascii_case("telephone-event"))
             .map(|format| (format.payload_type, format.clock_hz))
             .collect();
-        (!common.is_empty()).then_some(Agreed { codecs: common, events })
+        // Noise alone is no conversation.
+        common.iter().any(|(codec, _)| *codec != Codec::ComfortNoise).then_some(Agreed { codecs: common, events })
     }
 
     /// The names of what the far end has, for the message that there is nothing in common.
@@ -407,6 +409,7 @@ fn read_formats(line: &str, level: &Level) -> Vec<Format> {
                     0 => ("PCMU", 8_000),
                     8 => ("PCMA", 8_000),
                     9 => ("G722", 8_000),
+                    13 => ("CN", 8_000),
                     _ => return None,
                 };
                 return Some(Format { payload_type, name: name.to_owned(), clock_hz, fmtp });
@@ -554,7 +557,7 @@ pub fn fuzz(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     drop(usable_candidate(&text));
     let Ok(remote) = Remote::parse(&text) else { return };
-    let Some(agreed) = remote.agree(&[Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma]) else { return };
+    let Some(agreed) = remote.agree(&Codec::ALL) else { return };
     let answer = Local {
         session_id: 1,
         version: 1,
@@ -644,6 +647,22 @@ mod tests {
         assert!(!answer.contains("BUNDLE") && !answer.contains("a=mid:0\r\n"), "{answer}");
         assert!(answer.contains("m=audio 9 RTP/SAVPF 97 101\r\n") && answer.contains("a=recvonly\r\n"), "{answer}");
         assert!(answer.contains("m=video 0 RTP/SAVPF 96\r\n"), "{answer}");
+    }
+
+    #[test]
+    fn the_codecs_of_the_telephone_and_comfort_noise_are_answered() {
+        let offer = Remote::parse(BROWSER).unwrap();
+        let agreed = offer.agree(&Codec::ALL).unwrap();
+        assert_eq!(agreed.sending(), Some((Codec::Opus, 111)));
+        let answer = local(&offer, &agreed, &[]).to_string();
+        assert!(answer.contains("m=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8 13 110 126\r\n"), "{answer}");
+        assert!(answer.contains("a=rtpmap:13 CN/8000\r\n"), "{answer}");
+
+        let bare = Remote::parse(&SIP.replace("97 9 101", "13 8 0 101")).unwrap();
+        let agreed = bare.agree(&Codec::ALL).unwrap();
+        assert_eq!((agreed.sending(), agreed.codec_of(13)), (Some((Codec::Pcmu, 0)), Some(Codec::ComfortNoise)));
+        let noise = Remote::parse(&SIP.replace("97 9 101", "13 101")).unwrap();
+        assert_eq!(noise.agree(&Codec::ALL), None);
     }
 
     #[test]

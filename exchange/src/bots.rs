@@ -8,8 +8,11 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use opus::{Application, Bitrate, Channels, Encoder};
+use phone_audio::codec::{Coding, Encoder as FrameEncoder, MAX_PAYLOAD_BYTES};
+use phone_audio::resample::IntoFrames;
+use phone_audio::{FRAME_SAMPLES, Frame};
 use phone_core::ids::SessionId;
-use phone_core::media::RTP_CLOCK_HZ;
+use phone_core::media::{Codec, RTP_CLOCK_HZ};
 
 /// One packet.
 const PACKET: Duration = Duration::from_millis(20);
@@ -72,11 +75,69 @@ impl LeadIn {
 /// Makes the packets of one route.
 pub struct Player {
     clip: Clip,
-    encoder: Encoder,
+    voice: Voice,
     /// Samples played so far.
     position: usize,
     due: Instant,
     samples: Vec<i16>,
+}
+
+/// How a player codes what it plays.
+enum Voice {
+    Opus(Encoder),
+    /// From the clip's rate to frames, and frames to packets.
+    Telephone {
+        frames: Box<IntoFrames>,
+        encoder: Box<dyn FrameEncoder>,
+    },
+}
+
+impl Voice {
+    fn telephone(codec: Codec, rate_hz: u32) -> Option<Self> {
+        let encoder = telephone(codec)?.encoder().ok()?;
+        Some(Self::Telephone { frames: Box::new(IntoFrames::new(rate_hz).ok()?), encoder })
+    }
+
+    /// 20 ms to a packet with its ticks.
+    fn encode(&mut self, samples: &[i16]) -> Option<(Vec<u8>, u32)> {
+        match self {
+            Self::Opus(encoder) => Some((encoder.encode_vec(samples, LONGEST_PACKET).ok()?, PACKET_TICKS)),
+            Self::Telephone { frames, encoder } => {
+                let mut payload = [0; MAX_PAYLOAD_BYTES];
+                let mut frame = Frame::SILENCE;
+                let mut packet = None;
+                for half in samples.chunks(samples.len().div_ceil(2).max(1)) {
+                    let half: Vec<f32> = half.iter().map(|sample| f32::from(*sample) / 32_768.0).collect();
+                    frames.process(&half, &mut frame);
+                    if let Some(length) = encoder.push(&frame, &mut payload).ok()? {
+                        packet = payload.get(..length).map(<[u8]>::to_vec);
+                    }
+                }
+                Some((packet?, encoder.packet_ticks()))
+            }
+        }
+    }
+}
+
+fn telephone(codec: Codec) -> Option<Coding> {
+    match codec {
+        Codec::G722 => Some(Coding::G722),
+        Codec::Pcmu => Some(Coding::Pcmu),
+        Codec::Pcma => Some(Coding::Pcma),
+        Codec::Opus | Codec::ComfortNoise => None,
+    }
+}
+
+/// 20 ms of silence, and the ticks it stands for.
+pub fn silent_packet(codec: Codec) -> (Vec<u8>, u32) {
+    let made = || {
+        let mut encoder = telephone(codec)?.encoder().ok()?;
+        let mut payload = [0; MAX_PAYLOAD_BYTES];
+        encoder.push(&Frame([0.0; FRAME_SAMPLES]), &mut payload).ok()?;
+        let length = encoder.push(&Frame::SILENCE, &mut payload).ok()??;
+        Some((payload.get(..length)?.to_vec(), encoder.packet_ticks()))
+    };
+    made().unwrap_or_else(|| (SILENT_PACKET.to_vec(), opus_ticks(&SILENT_PACKET)))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +158,7 @@ impl Clip {
 
 impl Player {
     /// A player whose first packet is due at once; `None` for routes that need none.
-    pub fn new(now: Instant, route: Route) -> Option<Self> {
+    pub fn new(now: Instant, route: Route, codec: Codec) -> Option<Self> {
         let clip = match route {
             Route::Music => Clip::Music,
             Route::Speech => Clip::Speech,
@@ -109,10 +170,15 @@ impl Player {
             Clip::Speech | Clip::Ringback => (Application::Voip, 32_000),
         };
         let rate = u32::try_from(clip.rate_hz()).unwrap_or(RTP_CLOCK_HZ);
-        let mut encoder = Encoder::new(rate, Channels::Mono, application).ok()?;
-        encoder.set_bitrate(Bitrate::Bits(bits)).ok()?;
-        encoder.set_complexity(5).ok()?;
-        Some(Self { clip, encoder, position: 0, due: now, samples: vec![0; clip.rate_hz() / 50] })
+        let voice = if codec == Codec::Opus {
+            let mut encoder = Encoder::new(rate, Channels::Mono, application).ok()?;
+            encoder.set_bitrate(Bitrate::Bits(bits)).ok()?;
+            encoder.set_complexity(5).ok()?;
+            Voice::Opus(encoder)
+        } else {
+            Voice::telephone(codec, rate)?
+        };
+        Some(Self { clip, voice, position: 0, due: now, samples: vec![0; clip.rate_hz() / 50] })
     }
 
     pub fn due(&self) -> Instant {
@@ -136,8 +202,7 @@ impl Player {
             };
         }
         self.position += self.samples.len();
-        let packet = self.encoder.encode_vec(&self.samples, LONGEST_PACKET).ok()?;
-        Some((packet, PACKET_TICKS))
+        self.voice.encode(&self.samples)
     }
 
     pub fn ended(&self) -> bool {
@@ -227,7 +292,7 @@ mod tests {
     /// Everything a route plays in `seconds`, decoded.
     fn heard(route: Route, seconds: u64) -> Vec<f32> {
         let start = Instant::now();
-        let mut player = Player::new(start, route).unwrap();
+        let mut player = Player::new(start, route, Codec::Opus).unwrap();
         let mut decoder = Decoder::new(48_000, Channels::Mono).unwrap();
         let mut out = Vec::new();
         for packet in 0..seconds * 50 {
@@ -254,7 +319,7 @@ mod tests {
     #[test]
     fn packets_missed_while_the_loop_stood_still_are_left_out() {
         let start = Instant::now();
-        let mut player = Player::new(start, Route::Music).unwrap();
+        let mut player = Player::new(start, Route::Music, Codec::Opus).unwrap();
         assert!(player.play(start).is_some());
         assert!(player.play(start).is_none());
         let late = start + Duration::from_secs(5);

@@ -196,7 +196,10 @@ impl Exchange {
     }
 
     fn make_offer(&mut self, session: SessionId) {
-        let config = SessionConfig::default();
+        let mut config = SessionConfig::default();
+        if !self.faults.only_codecs.is_empty() {
+            config.codecs.clone_from(&self.faults.only_codecs);
+        }
         self.out.push_back(Output::Edge(EdgeCommand::Offer { session, config }));
     }
 

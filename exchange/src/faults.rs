@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use phone_core::media::Codec;
+
 use crate::Fault;
 use crate::machine::{EdgeCommand, Exchange, Output};
 
@@ -11,6 +13,8 @@ pub struct Faults {
     pub refuse_login: bool,
     pub stalled: bool,
     pub unknown_codec: bool,
+    /// Empty: as always.
+    pub only_codecs: Vec<Codec>,
 }
 
 impl Exchange {
@@ -34,6 +38,7 @@ impl Exchange {
                 }
             }
             Fault::OfferUnknownCodec(unknown) => self.faults.unknown_codec = unknown,
+            Fault::OfferOnly(codecs) => self.faults.only_codecs = codecs,
             Fault::StopTurn(stop) => self.out.push_back(Output::StopTurn(stop)),
             Fault::LoseChannels => self.lose_channels(),
             Fault::AskReconnect => self.ask_reconnect(),

@@ -104,6 +104,8 @@ pub enum Fault {
     SendGarbage(String),
     /// Offer only a codec that no phone has.
     OfferUnknownCodec(bool),
+    /// Offer only these codecs, and speak with the best of them; empty heals.
+    OfferOnly(Vec<phone_core::media::Codec>),
     /// Stop the embedded TURN server, or start it again.
     StopTurn(bool),
     /// Declare every notification channel dead; clients must make new ones and subscribe again.

@@ -7,9 +7,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use phone_core::ids::{LegId, SessionId};
-use phone_core::media::{AudioPacket, EngineOutput, LegAddresses, LegError, MediaEngine, MediaError, MediaEvent};
+use phone_core::media::{
+    AudioPacket, Codec, EngineOutput, LegAddresses, LegError, MediaEngine, MediaError, MediaEvent,
+};
 
-use crate::bots::{LeadIn, Player, Route, SHORT_SILENT_PACKET, SILENT_PACKET, opus_ticks};
+use crate::bots::{LeadIn, Player, Route, SHORT_SILENT_PACKET, opus_ticks, silent_packet};
 use crate::machine::EdgeCommand;
 
 /// See the module's contract.
@@ -28,6 +30,7 @@ pub struct EdgeMedia {
 struct Feed {
     route: Route,
     up: bool,
+    codec: Option<Codec>,
     player: Option<Player>,
     lead: Option<LeadIn>,
     /// Source and sequence number of the newest packet that came in.
@@ -136,9 +139,13 @@ impl EdgeMedia {
     fn start_feed(&mut self, now: Instant, session: SessionId) {
         let Some(feed) = self.feeds.get_mut(&session).filter(|feed| feed.up) else { return };
         feed.newest = None;
-        feed.player = Player::new(now, feed.route);
+        let codec = feed.codec.unwrap_or(Codec::Opus);
+        feed.player = Player::new(now, feed.route, codec);
         feed.lead = None;
-        if feed.player.is_none() && feed.route != Route::Silence {
+        if codec != Codec::Opus && feed.player.is_none() && feed.route != Route::Silence {
+            let (packet, ticks) = silent_packet(codec);
+            self.engine.send_audio(now, session, &packet, ticks);
+        } else if feed.player.is_none() && feed.route != Route::Silence {
             let mut lead = LeadIn::new(now);
             if lead.play(now) {
                 self.engine.send_audio(now, session, &SHORT_SILENT_PACKET, opus_ticks(&SHORT_SILENT_PACKET));
@@ -156,7 +163,7 @@ impl EdgeMedia {
                 EngineOutput::Audio { session, packet } => self.audio(now, session, &packet),
                 EngineOutput::Event(event) => {
                     match &event {
-                        MediaEvent::Up { session, .. } => self.up(now, *session),
+                        MediaEvent::Up { session, facts } => self.up(now, *session, facts.codec),
                         MediaEvent::Failed { session, .. } => drop(self.feeds.remove(session)),
                         _ => {}
                     }
@@ -170,15 +177,17 @@ impl EdgeMedia {
         }
     }
 
-    fn up(&mut self, now: Instant, session: SessionId) {
+    fn up(&mut self, now: Instant, session: SessionId, codec: Codec) {
         let Some(feed) = self.feeds.get_mut(&session) else { return };
+        feed.codec = Some(codec);
         if std::mem::replace(&mut feed.up, true) {
             // Up again after an ICE restart: what it hears goes on.
             return;
         }
         if feed.route == Route::Silence {
             // The route follows when signalling has heard of it; the first packet need not wait for that.
-            self.engine.send_audio(now, session, &SILENT_PACKET, opus_ticks(&SILENT_PACKET));
+            let (packet, ticks) = silent_packet(codec);
+            self.engine.send_audio(now, session, &packet, ticks);
         } else {
             self.start_feed(now, session);
         }
@@ -190,7 +199,13 @@ impl EdgeMedia {
         let old = feed.newest.is_some_and(|(ssrc, newest)| {
             ssrc == packet.ssrc && packet.sequence.wrapping_sub(newest).cast_signed() <= 0
         });
-        let ticks = opus_ticks(&packet.payload);
+        let ticks = match packet.codec {
+            Codec::Opus => opus_ticks(&packet.payload),
+            // One byte each 125 µs.
+            Codec::G722 | Codec::Pcmu | Codec::Pcma => u32::try_from(packet.payload.len()).unwrap_or(0),
+            // Our phones send none; what it stands for would be known only afterwards.
+            Codec::ComfortNoise => 0,
+        };
         if old || ticks == 0 {
             return;
         }
@@ -199,7 +214,9 @@ impl EdgeMedia {
             feed.lead = None;
             self.engine.send_audio(now, session, &packet.payload, ticks);
         }
-        let hears = |feed: &Feed| feed.route == Route::Peer(session);
+        // Nothing here changes the codec: two phones with different ones do not hear each other.
+        let codec = feed.codec;
+        let hears = |feed: &Feed| feed.route == Route::Peer(session) && feed.codec == codec;
         for listener in self.feeds.iter().filter(|(_, feed)| hears(feed)).map(|(id, _)| *id).collect::<Vec<_>>() {
             self.engine.send_audio(now, listener, &packet.payload, ticks);
             if let Some(feed) = self.feeds.get_mut(&listener) {

@@ -87,3 +87,8 @@ fn answers_of_stun_servers_and_results_of_checks() {
 fn answers_of_name_servers_and_web_servers_and_certificates() {
     check("probes", 300, phone_io::probe::fuzz);
 }
+
+#[test]
+fn payloads_of_the_telephones_codecs_and_comfort_noise() {
+    check("telephone", 200, phone_audio::fuzz::fuzz_telephone);
+}

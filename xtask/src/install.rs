@@ -29,7 +29,7 @@ pub const WINDOW: &[&str] = &[
 
 /// Foreign peers and virtual devices of the tests.
 pub const TEST: &[&str] =
-    &["pulseaudio", "pulseaudio-utils", "coturn", "chromium", "tcpdump", "xvfb", "xauth", "procps"];
+    &["pulseaudio", "pulseaudio-utils", "coturn", "chromium", "tcpdump", "xvfb", "xauth", "procps", "ffmpeg"];
 
 /// Hands for the window, for the bench alone.
 pub const BENCH: &[&str] = &["xdotool"];

@@ -242,6 +242,7 @@ Faults, each with @TIME to inject it that long after the start instead of at onc
   lose-media=5%        lose this share of the media packets
   garbage=TEXT         send this text on every WebSocket
   unknown-codec        offer only a codec that no phone has
+  codec=NAME           offer only this codec: opus, g722, pcmu or pcma
   stop-turn            stop the exchange's own TURN server
   lose-channels        declare every notification channel dead
   ask-reconnect        ask every phone to move to a new connection

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use phone_audio::sound::{Choice, Wish};
-use phone_core::media::TurnTransport;
+use phone_core::media::{Codec, TurnTransport};
 use phone_exchange::Fault;
 
 /// Longest time anybody may ask for; keeps sums of times away from overflow.
@@ -126,6 +126,17 @@ pub struct FaultAt {
     pub text: String,
 }
 
+/// The name without the clock; empty for what nobody can speak with.
+fn short_name(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Opus => "opus",
+        Codec::G722 => "g722",
+        Codec::Pcmu => "pcmu",
+        Codec::Pcma => "pcma",
+        Codec::ComfortNoise => "",
+    }
+}
+
 /// `NAME[=VALUE][@TIME]`.
 pub fn fault(text: &str) -> Result<FaultAt, String> {
     let (what, after) = match text.rsplit_once('@') {
@@ -146,6 +157,10 @@ pub fn fault(text: &str) -> Result<FaultAt, String> {
         ("lose-media", Some(share)) => Fault::LoseMedia(share_of(share)?),
         ("garbage", Some(text)) => Fault::SendGarbage(text.to_owned()),
         ("unknown-codec", None) => Fault::OfferUnknownCodec(true),
+        ("codec", Some(name)) => match Codec::ALL.iter().find(|codec| short_name(**codec).eq_ignore_ascii_case(name)) {
+            Some(codec) => Fault::OfferOnly(vec![*codec, Codec::ComfortNoise]),
+            None => return Err(format!("`{name}` is no codec of the practice exchange (opus, g722, pcmu or pcma)")),
+        },
         ("stop-turn", None) => Fault::StopTurn(true),
         ("lose-channels", None) => Fault::LoseChannels,
         ("ask-reconnect", None) => Fault::AskReconnect,

@@ -3,13 +3,23 @@
 //! [`Encoder`] takes 10 ms frames and gives a payload whenever one is full; [`Decoder`] gives samples at 48 kHz,
 //! also for packets that did not come. Both keep state from packet to packet and allocate only when made.
 
+mod comfort_noise;
+mod conceal;
+mod g711;
+mod g722;
 mod opus;
 mod opus_packet;
+mod rate;
+mod telephone;
 
 use crate::Frame;
 
+pub use comfort_noise::NoiseModel;
+pub use g711::Law;
+pub use g722::{G722Decoder, G722Encoder};
 pub use opus::{OpusDecoder, OpusEncoder};
 pub use opus_packet::{OpusPacket, parse as parse_opus};
+pub use telephone::{TelephoneDecoder, TelephoneEncoder};
 
 /// The longest payload an encoder writes, in bytes (RFC 6716 §3.4: one Opus frame holds at most 1275).
 pub const MAX_PAYLOAD_BYTES: usize = 1275;
@@ -21,6 +31,12 @@ pub const MAX_PACKET_SAMPLES: usize = 5760;
 pub enum Coding {
     /// RFC 6716 and RFC 7587.
     Opus,
+    /// ITU-T G.722 at 64 kb/s, RFC 3551 §4.5.2.
+    G722,
+    /// ITU-T G.711 µ-law, RFC 3551 §4.5.14.
+    Pcmu,
+    /// ITU-T G.711 A-law, RFC 3551 §4.5.14.
+    Pcma,
 }
 
 impl Coding {
@@ -28,19 +44,26 @@ impl Coding {
     pub const fn clock_hz(self) -> u32 {
         match self {
             Self::Opus => 48_000,
+            Self::G722 | Self::Pcmu | Self::Pcma => 8_000,
         }
     }
 
     pub fn encoder(self) -> Result<Box<dyn Encoder>, CodecError> {
-        match self {
-            Self::Opus => Ok(Box::new(OpusEncoder::new()?)),
-        }
+        Ok(match self {
+            Self::Opus => Box::new(OpusEncoder::new()?),
+            Self::G722 => Box::new(TelephoneEncoder::g722()),
+            Self::Pcmu => Box::new(TelephoneEncoder::g711(Law::Mu)),
+            Self::Pcma => Box::new(TelephoneEncoder::g711(Law::A)),
+        })
     }
 
     pub fn decoder(self) -> Result<Box<dyn Decoder>, CodecError> {
-        match self {
-            Self::Opus => Ok(Box::new(OpusDecoder::new()?)),
-        }
+        Ok(match self {
+            Self::Opus => Box::new(OpusDecoder::new()?),
+            Self::G722 => Box::new(TelephoneDecoder::g722()),
+            Self::Pcmu => Box::new(TelephoneDecoder::g711(Law::Mu)),
+            Self::Pcma => Box::new(TelephoneDecoder::g711(Law::A)),
+        })
     }
 }
 
@@ -73,6 +96,9 @@ pub trait Encoder: Send {
     /// In bits a second, without RTP and lower layers. Codecs of one rate ignore it.
     fn set_bitrate(&mut self, bits_per_second: u32) -> Result<(), CodecError>;
 
+    /// Whether to send next to nothing while nobody speaks. Codecs that cannot ignore it.
+    fn set_dtx(&mut self, on: bool) -> Result<(), CodecError>;
+
     /// Forgets the past: the next packet starts a new stream.
     fn reset(&mut self) -> Result<(), CodecError>;
 }
@@ -96,6 +122,10 @@ pub trait Decoder: Send {
 
     /// Recovers the packet *before* `next` from the redundancy in `next`; `out` is as long as that packet.
     fn recover(&mut self, next: &[u8], out: &mut [f32]) -> Result<(), CodecError>;
+
+    /// Takes a comfort noise payload (RFC 3389): until the next packet is decoded, [`conceal`](Self::conceal) makes the
+    /// noise it describes. Codecs with pauses of their own refuse it.
+    fn comfort_noise(&mut self, payload: &[u8]) -> Result<(), CodecError>;
 
     /// Forgets the past.
     fn reset(&mut self);

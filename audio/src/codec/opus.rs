@@ -74,6 +74,10 @@ impl Encoder for OpusEncoder {
         self.inner.set_bitrate(bitrate(bits_per_second)).map_err(|error| CodecError::Setting(words(error.code())))
     }
 
+    fn set_dtx(&mut self, on: bool) -> Result<(), CodecError> {
+        self.inner.set_dtx(on).map_err(|error| CodecError::Setting(words(error.code())))
+    }
+
     fn reset(&mut self) -> Result<(), CodecError> {
         self.filled = 0;
         self.inner.reset_state().map_err(|error| CodecError::Setting(words(error.code())))
@@ -145,6 +149,10 @@ impl Decoder for OpusDecoder {
         self.inner.decode_float(next, out, true).map_err(|error| CodecError::BadPayload(words(error.code())))?;
         keep_finite(out);
         Ok(())
+    }
+
+    fn comfort_noise(&mut self, _payload: &[u8]) -> Result<(), CodecError> {
+        Err(CodecError::BadPayload("Opus has pauses of its own"))
     }
 
     fn reset(&mut self) {

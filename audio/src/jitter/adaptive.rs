@@ -27,6 +27,8 @@ const MS: i64 = SAMPLE_RATE_HZ as i64 / 1000;
 const FRAME: i64 = FRAME_SAMPLES as i64;
 /// Without packets for this long the stream is taken for paused.
 const STARVED: i64 = 2 * SAMPLE_RATE_HZ as i64;
+/// The same in a pause that the sender announced: telephone exchanges send comfort noise only when it changes.
+const STARVED_IN_PAUSE: i64 = 30 * SAMPLE_RATE_HZ as i64;
 /// Made-up sound fades from here on, and is silent from there on.
 const FADE_START: i64 = 120 * MS;
 const FADE_END: i64 = 1000 * MS;
@@ -250,8 +252,20 @@ impl AdaptiveBuffer {
         self.next_sequence = waiting.sequence;
     }
 
+    /// Its turn has come, or is past.
     fn decode(&mut self, waiting: &Waiting, now: Instant) {
         let payload = self.slots.payload(waiting);
+        if waiting.noise {
+            self.in_dtx = self.decoder.comfort_noise(payload).is_ok();
+            self.statistics.packets_damaged += u64::from(!self.in_dtx);
+            self.slots.done(waiting.sequence);
+            self.next_sequence = waiting.sequence + 1;
+            self.next_timestamp = waiting.timestamp;
+            self.held = 0;
+            self.concealing = false;
+            self.conceal(FRAME);
+            return;
+        }
         let carries = self.decoder.carries_previous(payload);
         self.in_dtx = payload.len() <= DTX_BYTES;
         let decoded = self.decoder.decode(payload, &mut self.scratch);
@@ -386,10 +400,8 @@ impl AdaptiveBuffer {
 impl JitterBuffer for AdaptiveBuffer {
     fn insert(&mut self, packet: Packet<'_>, now: Instant) {
         self.statistics.packets_received += 1;
-        if packet.payload.is_empty()
-            || packet.payload.len() > PAYLOAD_LIMIT
-            || self.decoder.samples_in(packet.payload).is_none_or(|count| count == 0)
-        {
+        let readable = packet.noise || self.decoder.samples_in(packet.payload).is_some_and(|count| count > 0);
+        if packet.payload.is_empty() || packet.payload.len() > PAYLOAD_LIMIT || !readable {
             self.statistics.packets_damaged += 1;
             return;
         }
@@ -434,7 +446,7 @@ impl JitterBuffer for AdaptiveBuffer {
         if self.phase == Phase::Playing && self.next_sequence < lowest {
             self.next_sequence = lowest;
         }
-        self.slots.insert(sequence, timestamp, now, packet.payload);
+        self.slots.insert(sequence, timestamp, now, packet.noise, packet.payload);
         if self.phase == Phase::Quiet {
             self.phase = Phase::Filling;
         }
@@ -460,13 +472,23 @@ impl JitterBuffer for AdaptiveBuffer {
         }
         self.queue.pop(frame);
         self.statistics.total_samples_received += FRAME_SAMPLES as u64;
-        if self.held > STARVED && self.slots.is_empty() {
+        let starved = if self.in_dtx { STARVED_IN_PAUSE } else { STARVED };
+        if self.held > starved && self.slots.is_empty() {
             for (n, sample) in frame.0.iter_mut().enumerate() {
                 *sample *= 1.0 - (n as f32 + 1.0) / FRAME_SAMPLES as f32;
             }
             self.phase = Phase::Quiet;
         }
         if self.statistics.concealed_samples > made_up { Pulled::Concealed } else { Pulled::Played }
+    }
+
+    fn set_decoder(&mut self, decoder: Box<dyn Decoder>) {
+        self.restart();
+        self.decoder = decoder;
+        self.ssrc = None;
+        self.replaced = None;
+        self.queue.clear();
+        self.packet_samples = 2 * FRAME;
     }
 
     fn statistics(&self) -> JitterStatistics {

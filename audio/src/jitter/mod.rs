@@ -14,6 +14,7 @@ mod tests;
 use std::time::{Duration, Instant};
 
 use crate::Frame;
+use crate::codec::Decoder;
 
 pub use adaptive::{AdaptiveBuffer, Limits};
 
@@ -27,6 +28,8 @@ pub struct Packet<'a> {
     /// First packet after a pause (RFC 3551 §4.1).
     pub marker: bool,
     pub ssrc: u32,
+    /// Comfort noise (RFC 3389): it takes no time itself, and lasts until the next packet.
+    pub noise: bool,
 }
 
 /// What a frame that was pulled is made of.
@@ -48,6 +51,9 @@ pub trait JitterBuffer: Send {
     /// Writes the next 10 ms, to be heard from `now` on. To be called as often as the speaker asks for sound, which
     /// paces the buffer.
     fn pull(&mut self, now: Instant, frame: &mut Frame) -> Pulled;
+
+    /// From now on packets are of another codec. What waits is dropped.
+    fn set_decoder(&mut self, decoder: Box<dyn Decoder>);
 
     fn statistics(&self) -> JitterStatistics;
 }

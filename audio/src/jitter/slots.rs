@@ -14,6 +14,7 @@ pub(super) struct Waiting {
     /// In samples at 48 kHz, extended.
     pub(super) timestamp: i64,
     pub(super) arrival: Instant,
+    pub(super) noise: bool,
     length: usize,
 }
 
@@ -46,7 +47,7 @@ impl Slots {
     }
 
     /// Keeps a packet. The caller has made sure that it is less than [`SLOTS`] ahead of the next one to play, and new.
-    pub(super) fn insert(&mut self, sequence: i64, timestamp: i64, arrival: Instant, payload: &[u8]) {
+    pub(super) fn insert(&mut self, sequence: i64, timestamp: i64, arrival: Instant, noise: bool, payload: &[u8]) {
         let index = index(sequence);
         let length = payload.len().min(PAYLOAD_LIMIT);
         let start = index * PAYLOAD_LIMIT;
@@ -54,7 +55,7 @@ impl Slots {
         if !matches!(slot, Slot::Waiting(_)) {
             self.waiting += 1;
         }
-        *slot = Slot::Waiting(Waiting { sequence, timestamp, arrival, length });
+        *slot = Slot::Waiting(Waiting { sequence, timestamp, arrival, noise, length });
         if let (Some(to), Some(from)) = (self.bytes.get_mut(start..start + length), payload.get(..length)) {
             to.copy_from_slice(from);
         }

@@ -135,7 +135,10 @@ impl Sim {
             let now = tick as f64 * 10.0 + 3.7;
             while let Some((arrival, n, payload)) = arrivals.next_if(|(arrival, ..)| *arrival <= now) {
                 let (ssrc, sequence, timestamp) = (self.header)(n);
-                buffer.insert(Packet { payload: &payload, sequence, timestamp, marker: n == 0, ssrc }, at(arrival));
+                buffer.insert(
+                    Packet { payload: &payload, sequence, timestamp, marker: n == 0, ssrc, noise: false },
+                    at(arrival),
+                );
             }
             let mut frame = Frame::SILENCE;
             buffer.pull(at(now), &mut frame);
@@ -312,7 +315,8 @@ fn silence_of_a_sender_with_dtx_is_not_counted_as_concealment() {
         let now = start + Duration::from_millis(u64::from(tick) * 10);
         // One byte every 400 ms, as RFC 6716 §2.1.9 has it.
         if tick % 40 == 0 {
-            let packet = Packet { payload: &[0x48], sequence, timestamp: tick * 480, marker: false, ssrc: 1 };
+            let packet =
+                Packet { payload: &[0x48], sequence, timestamp: tick * 480, marker: false, ssrc: 1, noise: false };
             buffer.insert(packet, now);
             sequence += 1;
         }

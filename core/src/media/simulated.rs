@@ -181,7 +181,7 @@ fn without_a_common_codec_the_offer_is_refused_by_name() {
         MediaEvent::Description { sdp, .. } => Some(sdp.clone()),
         _ => None,
     });
-    let config = SessionConfig::default();
+    let config = SessionConfig { codecs: vec![Codec::Opus, Codec::ComfortNoise], ..SessionConfig::default() };
     let result = sim.with(PHONE, |engine, now| engine.accept_offer(now, SESSION, &offer.unwrap(), &config));
     let expected = MediaError::NoCommonCodec { offered: "PCMA/8000, telephone-event/8000".to_owned() };
     assert_eq!(result, Err(expected));

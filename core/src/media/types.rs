@@ -50,14 +50,21 @@ pub enum Codec {
     Pcmu,
     #[serde(rename = "PCMA/8000")]
     Pcma,
+    /// Not a codec to speak with: how the background sounds while a peer with one of the telephone's codecs is silent
+    /// (RFC 3389).
+    #[serde(rename = "CN/8000")]
+    ComfortNoise,
 }
 
 impl Codec {
+    /// Everything this phone can hear and say, best first.
+    pub const ALL: [Self; 5] = [Self::Opus, Self::G722, Self::Pcmu, Self::Pcma, Self::ComfortNoise];
+
     /// RTP clock rate in Hz. G.722 keeps 8000 for historical reasons (RFC 3551 §4.5.2).
     pub const fn clock_hz(self) -> u32 {
         match self {
             Self::Opus => 48_000,
-            Self::G722 | Self::Pcmu | Self::Pcma => 8_000,
+            Self::G722 | Self::Pcmu | Self::Pcma | Self::ComfortNoise => 8_000,
         }
     }
 }
@@ -69,6 +76,7 @@ impl std::fmt::Display for Codec {
             Self::G722 => "G722/8000",
             Self::Pcmu => "PCMU/8000",
             Self::Pcma => "PCMA/8000",
+            Self::ComfortNoise => "CN/8000",
         })
     }
 }
@@ -86,7 +94,7 @@ pub struct SessionConfig {
 
 impl Default for SessionConfig {
     fn default() -> Self {
-        Self { relay: RelayPolicy::All, servers: Vec::new(), dscp: 46, codecs: vec![Codec::Opus] }
+        Self { relay: RelayPolicy::All, servers: Vec::new(), dscp: 46, codecs: Codec::ALL.to_vec() }
     }
 }
 

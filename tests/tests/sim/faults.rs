@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use phone_audio::sound::Role;
 use phone_core::event::{EndReason, Event};
+use phone_core::media::Codec;
 use phone_core::snapshot::{CallState, Standing};
 use phone_core::{Command, SignIn};
 use phone_exchange::Fault;
@@ -107,6 +108,23 @@ fn garbage_in_a_call_keeps_the_call() {
     assert!(matches!(world.state(0, call), Some(CallState::Connected)), "{}", world.story(0));
     world.assert_hears(0, 440.0);
     world.hang_up(0, call);
+}
+
+#[test]
+fn a_peer_without_opus_is_heard_through_each_codec_of_the_telephone() {
+    for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722] {
+        let mut world = World::with_ana(Recipe::default());
+        world.inject(Fault::OfferOnly(vec![codec, Codec::ComfortNoise]));
+        let call = world.call(0, "echo");
+        world.advance(3 * SECOND);
+        assert!(world.story(0).contains(&format!("codec: {codec:?}")), "{codec}: {}", world.story(0));
+        world.assert_hears(0, 440.0);
+        world.hang_up(0, call);
+        let call = world.call(0, "music");
+        world.advance(SECOND);
+        assert!(world.loudest(0, 2 * SECOND) > -40.0, "the exchange plays its music in {codec}");
+        world.hang_up(0, call);
+    }
 }
 
 #[test]

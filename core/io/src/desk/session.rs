@@ -100,8 +100,17 @@ impl DeskSession {
                 self.up(now, packet.codec);
             }
             if let Some(audio) = &mut self.audio {
-                let AudioPacket { sequence, timestamp, marker, ssrc, ref payload, .. } = *packet;
-                audio.insert(payload, sequence, timestamp, marker, ssrc, now);
+                let AudioPacket { codec, sequence, timestamp, marker, ssrc, ref payload } = *packet;
+                match coding(codec) {
+                    Some(coding) => {
+                        // Any codec that was agreed may come at any time (RFC 3264 §7).
+                        if let Err(error) = audio.set_decoding(coding) {
+                            tracing::error!(%error, %codec, "what arrives cannot be decoded");
+                        }
+                        audio.insert(payload, sequence, timestamp, marker, ssrc, now);
+                    }
+                    None => audio.insert_noise(payload, sequence, timestamp, ssrc, now),
+                }
             }
         }
         !std::mem::replace(&mut self.first_seen, true)
@@ -172,9 +181,13 @@ impl DeskSession {
     }
 }
 
+/// `None`: it is no codec to speak with.
 fn coding(codec: Codec) -> Option<Coding> {
     match codec {
         Codec::Opus => Some(Coding::Opus),
-        Codec::G722 | Codec::Pcmu | Codec::Pcma => None,
+        Codec::G722 => Some(Coding::G722),
+        Codec::Pcmu => Some(Coding::Pcmu),
+        Codec::Pcma => Some(Coding::Pcma),
+        Codec::ComfortNoise => None,
     }
 }
