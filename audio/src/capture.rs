@@ -1,31 +1,58 @@
 //! What happens to the microphone between its ring and the encoder.
 //!
-//! Order: high-pass, echo canceller, noise suppression, gain, limiter, meter, mute gate. Canceller and suppression are
-//! [`Processor`]s that are put in when they exist; without them the sound passes. The gate comes last, so that the
-//! canceller keeps adapting while muted, and nothing that is muted can leave.
+//! Order: high-pass, echo canceller, noise suppression, automatic gain, the user's gain, limiter, meter, mute gate. The
+//! gate comes last, so that the canceller keeps adapting while muted, and nothing that is muted can leave. With all three
+//! of [`CaptureSettings`] off the sound passes bit by bit, as long as it stays below the limiter.
+//!
+//! The canceller needs to know what the speaker plays: hand each frame that is written for it to
+//! [`CaptureChain::played`], after volume and limiter.
 
 use crate::Frame;
+use crate::align::Reference;
+use crate::echo::{self, EchoCanceller, EchoState};
 use crate::filter::{Gain, HighPass, Limiter};
+use crate::gain::AutomaticGain;
 use crate::level::{Meter, from_db};
+use crate::noise::{self, NoisePreset, NoiseSuppressor};
 
 /// Below the lowest male voice; above hum of 50 and 60 Hz.
 const HIGH_PASS_HZ: f64 = 80.0;
 
-/// A stage that cleans the microphone's sound, for instance an echo canceller.
-pub trait Processor: Send {
-    /// `far` is what the speaker played at the time `near` was captured.
-    fn process(&mut self, near: &mut Frame, far: &Frame);
+/// What is done to the microphone's sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CaptureSettings {
+    /// Take the far end out of the microphone.
+    pub echo: bool,
+    pub noise: NoisePreset,
+    /// Bring quiet and loud voices to the same level; digital, the system's slider stays.
+    pub even_out: bool,
+}
+
+impl CaptureSettings {
+    /// Nothing is done.
+    pub const OFF: Self = Self { echo: false, noise: NoisePreset::Off, even_out: false };
+}
+
+impl Default for CaptureSettings {
+    fn default() -> Self {
+        Self { echo: true, noise: NoisePreset::Normal, even_out: false }
+    }
 }
 
 /// The chain of one microphone.
 pub struct CaptureChain {
+    settings: CaptureSettings,
     high_pass: HighPass,
-    /// In the order they run: echo canceller, noise suppression.
-    processors: Vec<Box<dyn Processor>>,
+    reference: Reference,
+    echo: Option<Box<EchoCanceller>>,
+    noise: NoiseSuppressor,
+    even_out: AutomaticGain,
     gain: Gain,
     limiter: Limiter,
     meter: Meter,
     gate: Gain,
+    /// From silence to full after a change of settings, so that the jump in delay is not heard.
+    fade: Gain,
     started: bool,
 }
 
@@ -36,37 +63,93 @@ impl Default for CaptureChain {
 }
 
 impl CaptureChain {
-    /// Not muted, gain 0 dB.
+    /// Nothing is done, not muted, gain 0 dB.
     pub fn new() -> Self {
         Self {
+            settings: CaptureSettings::OFF,
             high_pass: HighPass::new(HIGH_PASS_HZ),
-            processors: Vec::new(),
+            reference: Reference::new(),
+            echo: None,
+            noise: NoiseSuppressor::new(),
+            even_out: AutomaticGain::default(),
             gain: Gain::new(1.0),
             limiter: Limiter::default(),
             meter: Meter::default(),
             gate: Gain::new(1.0),
+            fade: Gain::new(1.0),
             started: false,
         }
     }
 
-    /// Puts stages between high-pass and gain; the echo canceller comes first.
-    #[must_use]
-    pub fn with_processors(mut self, processors: Vec<Box<dyn Processor>>) -> Self {
-        self.processors = processors;
-        self
+    /// Does this from the next frame on. What is switched on learns afresh, which allocates.
+    pub fn set(&mut self, settings: CaptureSettings) {
+        if settings == self.settings {
+            return;
+        }
+        if settings.echo != self.settings.echo {
+            self.echo = settings.echo.then(|| Box::new(EchoCanceller::new()));
+        }
+        if settings.even_out && !self.settings.even_out {
+            self.even_out = AutomaticGain::default();
+        }
+        self.settings = settings;
+        if self.started {
+            self.fade.set_at_once(0.0);
+            self.fade.set(1.0);
+        }
     }
 
-    /// 10 ms from the microphone; `far` is what the speaker played meanwhile (silence, if nothing).
-    pub fn process(&mut self, near: &mut Frame, far: &Frame) {
+    pub fn settings(&self) -> CaptureSettings {
+        self.settings
+    }
+
+    /// 10 ms that were written for the speaker, after volume and limiter.
+    pub fn played(&mut self, frame: &Frame) {
+        if self.echo.is_some() {
+            self.reference.push(frame);
+        }
+    }
+
+    /// Another microphone or speaker: what was learned of the way between them is wrong.
+    pub fn path_changed(&mut self) {
+        self.reference.reset();
+        if let Some(echo) = &mut self.echo {
+            echo.reset();
+        }
+    }
+
+    /// 10 ms from the microphone.
+    pub fn process(&mut self, near: &mut Frame) {
         self.started = true;
-        self.high_pass.process(near);
-        for processor in &mut self.processors {
-            processor.process(near, far);
+        if self.settings != CaptureSettings::OFF {
+            self.high_pass.process(near);
+        }
+        if let Some(echo) = &mut self.echo {
+            echo.process(near, &mut self.reference);
+        }
+        if self.settings.noise != NoisePreset::Off {
+            self.noise.process(near, self.settings.noise);
+        }
+        if self.settings.even_out {
+            self.even_out.process(near);
         }
         self.gain.process(near);
+        self.fade.process(near);
         self.limiter.process(near);
         self.meter.push(near);
         self.gate.process(near);
+    }
+
+    /// How much later sound comes out, in milliseconds.
+    pub fn delay_ms(&self) -> u32 {
+        let echo = if self.echo.is_some() { echo::DELAY_MS } else { 0 };
+        let noise = if self.settings.noise == NoisePreset::Off { 0 } else { noise::DELAY_MS };
+        echo + noise
+    }
+
+    /// What the canceller knows; `None` while it is off.
+    pub fn echo_state(&self) -> Option<EchoState> {
+        self.echo.as_ref().map(|echo| echo.state())
     }
 
     /// Closes or opens the gate within 10 ms. A closed gate gives exact zeros. Before the first frame it takes effect
@@ -117,25 +200,36 @@ mod tests {
         let mut chain = CaptureChain::new();
         chain.set_muted(true);
         let mut frame = speech(0);
-        chain.process(&mut frame, &Frame::SILENCE);
+        chain.process(&mut frame);
         assert!(is_exact_silence(&frame));
         assert!(chain.meter().rms_dbfs() > -60.0, "the meter still shows what the microphone hears");
     }
 
     #[test]
-    fn processors_see_the_far_end_and_run_before_the_gate() {
-        struct Subtract;
-        impl Processor for Subtract {
-            fn process(&mut self, near: &mut Frame, far: &Frame) {
-                for (near, far) in near.0.iter_mut().zip(&far.0) {
-                    *near -= far;
-                }
-            }
+    fn with_everything_off_sound_passes_bit_by_bit() {
+        let mut chain = CaptureChain::new();
+        for n in 0..20 {
+            let mut frame = speech(n);
+            chain.played(&speech(n + 3));
+            chain.process(&mut frame);
+            assert_eq!(frame, speech(n));
         }
-        let mut chain = CaptureChain::new().with_processors(vec![Box::new(Subtract)]);
-        let mut frame = Frame::SILENCE;
-        chain.process(&mut frame, &Frame([0.25; FRAME_SAMPLES]));
-        assert!(frame.0.iter().all(|x| (x + 0.25).abs() < 1e-6));
+        assert_eq!((chain.delay_ms(), chain.echo_state()), (0, None));
+    }
+
+    #[test]
+    fn a_muted_chain_is_silent_with_everything_on_and_goes_on_learning() {
+        let mut chain = CaptureChain::new();
+        chain.set(CaptureSettings { even_out: true, ..CaptureSettings::default() });
+        chain.set_muted(true);
+        for n in 0..50 {
+            let mut frame = speech(n);
+            chain.played(&speech(n + 3));
+            chain.process(&mut frame);
+            assert!(is_exact_silence(&frame));
+        }
+        assert!(chain.echo_state().is_some());
+        assert_eq!(chain.delay_ms(), 24);
     }
 
     proptest! {
@@ -149,7 +243,7 @@ mod tests {
                 chain.set_muted(muted);
                 let mut frame = speech(n);
                 frame.0[17] = odd;
-                chain.process(&mut frame, &Frame::SILENCE);
+                chain.process(&mut frame);
                 // The frame in which the gate closes fades; every later one is silence to the bit.
                 if muted && (muted_before || n == 0) {
                     prop_assert!(is_exact_silence(&frame));

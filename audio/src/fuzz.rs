@@ -12,6 +12,24 @@ pub fn epoch() -> Instant {
     Instant::now()
 }
 
+/// White noise between −1 and 1, the same for the same seed.
+pub struct Noise(u32);
+
+impl Noise {
+    pub fn new(seed: u32) -> Self {
+        Self(seed.wrapping_mul(2_654_435_761) | 1)
+    }
+
+    #[allow(clippy::should_implement_trait, reason = "it never ends, so an iterator would only add unwrapping")]
+    pub fn next(&mut self) -> f32 {
+        // Xorshift (Marsaglia 2003).
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        (f64::from(self.0) / f64::from(u32::MAX) * 2.0 - 1.0) as f32
+    }
+}
+
 /// Packets with any header, payload and time, and pulls between them.
 ///
 /// # Panics

@@ -13,14 +13,18 @@
 )]
 #![allow(clippy::cast_possible_wrap, reason = "counts of samples and packets stay far below 2^63")]
 
+pub mod align;
 pub mod capture;
 pub mod codec;
+pub mod echo;
 pub mod filter;
 pub mod frame;
 pub mod fuzz;
+pub mod gain;
 pub mod jitter;
 pub mod level;
 pub mod measure;
+pub mod noise;
 pub mod playout;
 pub mod resample;
 pub mod ring;

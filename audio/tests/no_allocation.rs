@@ -49,7 +49,7 @@ fn ten_seconds_of_a_call_on_a_bad_network_do_not_allocate() {
             let mut frame = Frame::SILENCE;
             frame.0.copy_from_slice(chunk);
             capture.set_muted(n % 200 > 180);
-            capture.process(&mut frame, &Frame::SILENCE);
+            capture.process(&mut frame);
             session.set_loss(0.05);
             if let Some(packet) = session.push_capture(&frame) {
                 let length = packet.len();
