@@ -63,7 +63,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         for sample in near.0 {
             writer.write_sample(sample)?;
         }
-        if has("trace") && let Some(state) = chain.echo_state() {
+        if has("trace")
+            && let Some(state) = chain.echo_state()
+        {
             println!("{:.2} {state:?}", n as f32 / 100.0);
         }
     }

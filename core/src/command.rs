@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::ids::CallId;
 use crate::measurement::{Measurement, MeasurementId};
 use crate::redact::Private;
-use crate::sound::{DeviceChoice, SoundRole};
+use crate::sound::{DeviceChoice, Processing, SoundRole};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -88,6 +88,8 @@ pub enum Command {
     },
     /// Ring on these devices together with the ringer, by id; at most four.
     AlsoRing(Vec<String>),
+    /// What is done to the microphone's sound, from now on, also in a call.
+    SetProcessing(Processing),
     /// Measure something about sound; the answer is [`Event::Measured`](crate::Event::Measured).
     Measure {
         id: MeasurementId,

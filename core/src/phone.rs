@@ -372,6 +372,10 @@ impl Phone {
             }
             Command::Measure { id, what } => self.sound(SoundCommand::Measure { id, what }),
             Command::CancelMeasurement(id) => self.sound(SoundCommand::CancelMeasurement(id)),
+            Command::SetProcessing(processing) => {
+                self.sound.processing = processing;
+                self.sound(SoundCommand::Process(processing));
+            }
             Command::Reconnect => self.tell_line(now, LineCommand::Connect),
         }
     }

@@ -10,7 +10,7 @@ use crate::event::{CallDirection, EndReason, Notice, Quality};
 use crate::ids::CallId;
 use crate::media::{IceServer, MediaUp};
 use crate::redact::Private;
-use crate::sound::{DeviceChoice, SoundDevice, SoundProblem};
+use crate::sound::{DeviceChoice, Processing, SoundDevice, SoundProblem};
 
 /// Replaced as a whole whenever anything in it changed.
 #[derive(Clone, Debug, Default)]
@@ -241,6 +241,7 @@ pub struct SoundView {
     pub ringer: RoleView,
     /// Ids of devices that ring together with the ringer.
     pub also_ring: Vec<String>,
+    pub processing: Processing,
     /// How long the microphone was open, as the sound side last told; `None` before it told anything.
     pub microphone_time: Option<MicrophoneTime>,
 }

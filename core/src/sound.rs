@@ -108,6 +108,25 @@ pub enum DeviceClass {
     Unknown,
 }
 
+/// What is done to the microphone's sound before it is sent. `None` leaves the choice to the phone: done, except on a
+/// device without hardware, whose sound somebody else has made already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Processing {
+    /// Take out what the speaker plays.
+    pub cancel_echo: Option<bool>,
+    pub reduce_noise: Option<NoiseReduction>,
+    /// Bring quiet and loud voices to the same level. Never done unless asked for.
+    pub even_out: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoiseReduction {
+    Off,
+    Normal,
+    Strong,
+}
+
 /// What the phone asks of the sound system.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SoundCommand {
@@ -122,6 +141,8 @@ pub enum SoundCommand {
         role: SoundRole,
         percent: u8,
     },
+    /// What is done to the microphone's sound, from now on.
+    Process(Processing),
     /// The user's own gate: after the canceller, before the encoder.
     Mute {
         muted: bool,

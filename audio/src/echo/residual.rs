@@ -312,8 +312,7 @@ impl Suppressor {
                 let denominator = &mut self.denominator[i][k];
                 *numerator = memory * *numerator + (1.0 - memory) * feature * observed / (variance * variance);
                 *denominator = memory * *denominator + (1.0 - memory) * feature / variance;
-                let step =
-                    ((*numerator + 1e-12) / (*denominator + 1e-12)).clamp(0.1, 8.0).powf(LEARN_STEP * weight);
+                let step = ((*numerator + 1e-12) / (*denominator + 1e-12)).clamp(0.1, 8.0).powf(LEARN_STEP * weight);
                 self.weights[i][k] = (self.weights[i][k] * step).clamp(1e-7, 4.0);
                 // The statistics follow the step, else they wind up.
                 *numerator /= step;
@@ -376,7 +375,8 @@ impl Suppressor {
         }
         for k in 0..BINS {
             let kept = self.spectrum_error[k] * gain[k];
-            let fill = if gain[k] < 0.7 { (self.noise.power[k] * COMFORT - kept.norm_sqr()).max(0.0).sqrt() } else { 0.0 };
+            let fill =
+                if gain[k] < 0.7 { (self.noise.power[k] * COMFORT - kept.norm_sqr()).max(0.0).sqrt() } else { 0.0 };
             self.spectrum_error[k] = if fill > 0.0 { kept + self.random_phase() * fill } else { kept };
         }
         self.gain = gain;
@@ -419,14 +419,7 @@ struct NoiseFloor {
 
 impl NoiseFloor {
     fn new() -> Self {
-        Self {
-            power: [1e-9; BINS],
-            smoothed: NO_BINS,
-            least_now: [1e9; BINS],
-            least: [NO_BINS; 8],
-            filled: 0,
-            at: 0,
-        }
+        Self { power: [1e-9; BINS], smoothed: NO_BINS, least_now: [1e9; BINS], least: [NO_BINS; 8], filled: 0, at: 0 }
     }
 
     fn update(&mut self, power: &Bins, hops: u32) {
@@ -453,8 +446,7 @@ impl NoiseFloor {
             let least = self.least[..self.filled].iter().map(|bins| bins[k]).fold(f32::MAX, f32::min);
             let goal = 2.0 * least + 1e-12;
             // Rises 1.5 dB a second at most.
-            self.power[k] =
-                if first { goal } else { (0.95 * self.power[k] + 0.05 * goal).min(self.power[k] * 1.0035) };
+            self.power[k] = if first { goal } else { (0.95 * self.power[k] + 0.05 * goal).min(self.power[k] * 1.0035) };
         }
     }
 }

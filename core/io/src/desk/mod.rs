@@ -26,7 +26,7 @@ use phone_core::Input;
 use phone_core::ids::SessionId;
 use phone_core::measurement::{Measured, Measurement, MeasurementId, MeasurementPhase, NotMeasured};
 use phone_core::media::{AudioPacket, Codec};
-use phone_core::sound::{SoundCommand, SoundEvent, SoundRole, Tone};
+use phone_core::sound::{Processing, SoundCommand, SoundEvent, SoundRole, Tone};
 
 use crate::handle::Meters;
 pub use measure::Recording;
@@ -49,8 +49,6 @@ const NEWS_SOON: Duration = Duration::from_millis(30);
 const START: Duration = Duration::from_secs(2);
 /// Frames a speaker takes in one tick at most; more is a device that misbehaves.
 const FRAMES_A_TICK: u32 = 12;
-/// Frames of what was played that are kept for the echo canceller.
-const PLAYED: usize = 16;
 
 /// Hands a finished payload of a session on, with the ticks of the RTP clock that it stands for.
 pub type SendAudio<'a> = &'a mut dyn FnMut(SessionId, &[u8], u32);
@@ -65,14 +63,14 @@ pub struct Desk {
     ringer: Player,
     /// Devices that ring together with the ringer.
     also: Vec<Player>,
-    /// What the speaker was given and has not played yet, oldest first.
-    played: VecDeque<Frame>,
     scratch: Frame,
     /// `None` while asleep.
     next_tick: Option<Instant>,
     look_at: Instant,
     start_until: Instant,
     inputs: VecDeque<Input>,
+    /// What is to be done to the microphone's sound.
+    processing: Processing,
     measuring: Option<Measuring>,
     ring_percent: u8,
     /// Measured, and not looked at yet.
@@ -120,12 +118,12 @@ impl Desk {
             speaker: Player::new(Role::Speaker, SPEAKER_LINGER),
             ringer: Player::new(Role::Ringer, RINGER_LINGER),
             also: Vec::new(),
-            played: VecDeque::with_capacity(PLAYED),
             scratch: Frame::SILENCE,
             next_tick: None,
             look_at: now,
             start_until: now + START,
             inputs: VecDeque::new(),
+            processing: Processing::default(),
             measuring: None,
             ring_percent: 100,
             recording: None,
@@ -174,6 +172,10 @@ impl Desk {
                     player.play(now, tone.filter(|tone| *tone == Tone::Ring));
                 }
                 self.speaker.play(now, tone.filter(|tone| *tone != Tone::Ring));
+            }
+            SoundCommand::Process(processing) => {
+                self.processing = processing;
+                self.process_as_wanted();
             }
             SoundCommand::Measure { id, what } => self.measure(now, id, what),
             SoundCommand::CancelMeasurement(id) => {
@@ -280,9 +282,6 @@ impl Desk {
         for player in std::iter::once(&mut self.ringer).chain(&mut self.also) {
             player.arrange(now, plays_on == Some(Role::Ringer), self.sound.as_mut());
         }
-        if !self.speaker.wanted {
-            self.played.clear();
-        }
         let awake = wanted || self.speaker.wanted || self.ringer.wanted || self.also.iter().any(|player| player.wanted);
         if awake != self.next_tick.is_some() {
             self.next_tick = awake.then_some(now);
@@ -296,6 +295,10 @@ impl Desk {
     fn news_pause(&self, now: Instant) -> Duration {
         let closing = self.microphone.time.is_open() && !self.microphone.wanted;
         if closing || now < self.start_until { NEWS_SOON } else { NEWS }
+    }
+
+    fn process_as_wanted(&mut self) {
+        self.microphone.chain.set(words::processing(self.processing, self.microphone.device.as_ref()));
     }
 
     fn report_microphone(&mut self, now: Instant) {
@@ -328,9 +331,8 @@ impl Desk {
         let mut frame = Frame::SILENCE;
         while self.microphone.reader.as_mut().is_some_and(|reader| reader.read(&mut frame)) {
             self.microphone.delivered = Some(now);
-            let far = self.played_meanwhile();
             let raw = self.measuring.is_some().then(|| frame.clone());
-            self.microphone.chain.process(&mut frame, &far);
+            self.microphone.chain.process(&mut frame);
             if let (Some(measuring), Some(raw)) = (&mut self.measuring, raw) {
                 measuring.heard(&raw, &frame);
             }
@@ -346,20 +348,9 @@ impl Desk {
         }
     }
 
-    /// What the speaker played while the microphone took 10 ms: what was written as long ago as the ring is full.
-    fn played_meanwhile(&mut self) -> Frame {
-        let Some(writer) = &self.speaker.writer else { return Frame::SILENCE };
-        let waiting = (writer.delay().as_millis() / TICK.as_millis()) as usize;
-        // A stall of either side leaves too many; the present ones count.
-        while self.played.len() > waiting + 3 {
-            self.played.pop_front();
-        }
-        if self.played.len() > waiting { self.played.pop_front().unwrap_or_default() } else { Frame::SILENCE }
-    }
-
     /// From the jitter buffers to the speaker, and tones to speaker and ringer.
     fn play(&mut self, now: Instant) {
-        let Self { speaker, ringer, also, sessions, scratch, played, measuring, microphone, ring_percent, .. } = self;
+        let Self { speaker, ringer, also, sessions, scratch, measuring, microphone, ring_percent, .. } = self;
         let waiting = microphone.reader.as_ref().map_or(Duration::ZERO, CaptureReader::delay);
         // Lent to two closures that run one after the other.
         let measuring = std::cell::RefCell::new(measuring.as_mut());
@@ -379,10 +370,7 @@ impl Desk {
                 if let Some(measuring) = measuring.borrow_mut().as_mut() {
                     measuring.plays(Role::Speaker, frame);
                 }
-                if played.len() >= PLAYED {
-                    played.pop_front();
-                }
-                played.push_back(frame.clone());
+                microphone.chain.played(frame);
             },
         );
         ringer.tick(|frame| fill(Role::Ringer, frame), |_| {});
@@ -505,6 +493,8 @@ impl Desk {
                             let measuring = self.measuring.as_mut();
                             let stopped = measuring.and_then(|measuring| measuring.microphone_is(&info, &reader));
                             self.microphone.device = Some(info.clone());
+                            self.process_as_wanted();
+                            self.microphone.chain.path_changed();
                             self.microphone.reader = Some(reader);
                             self.microphone.time.set_open(now, true);
                             if let Some(why) = stopped {
@@ -535,6 +525,9 @@ impl Desk {
                                 measuring.player_is(role, &info, &writer)
                             });
                             player.device = Some(info.clone());
+                            if role == Role::Speaker {
+                                self.microphone.chain.path_changed();
+                            }
                             player.writer = Some(writer);
                             if let Some(why) = stopped {
                                 self.end_measurement(Err(why));

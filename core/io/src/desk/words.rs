@@ -1,10 +1,13 @@
 //! The same things in the words of the sound devices and in those of the phone.
 
+use phone_audio::capture::CaptureSettings;
 use phone_audio::measure::facts;
+use phone_audio::noise::NoisePreset;
 use phone_audio::sound::{Because, Choice, Class, DeviceInfo, Role, SoundError, Wish};
 use phone_core::measurement::{EchoFacts, EchoFound, InputFacts, Silence, StreamFacts};
 use phone_core::sound::{
-    DeviceChoice, DeviceClass, DeviceWish, OpenedBecause, SoundDevice, SoundEvent, SoundProblem, SoundRole, Tone,
+    DeviceChoice, DeviceClass, DeviceWish, NoiseReduction, OpenedBecause, Processing, SoundDevice, SoundEvent,
+    SoundProblem, SoundRole, Tone,
 };
 
 pub(super) fn opened(role: SoundRole, info: DeviceInfo, because: Because) -> SoundEvent {
@@ -54,6 +57,22 @@ fn wish(wish: DeviceWish) -> Wish {
         DeviceWish::System => Wish::System,
         DeviceWish::Known { id, port, name } => Wish::Known { id, port, name },
         DeviceWish::Named(pattern) => Wish::Named(pattern),
+    }
+}
+
+/// What is done to this microphone. One without hardware gives sound that somebody else has made already: a file, a tone,
+/// another program that cleans a real microphone.
+pub(super) fn processing(processing: Processing, device: Option<&DeviceInfo>) -> CaptureSettings {
+    let real = device.is_some_and(|device| device.class != Class::Virtual);
+    let usual = if real { NoiseReduction::Normal } else { NoiseReduction::Off };
+    CaptureSettings {
+        echo: processing.cancel_echo.unwrap_or(real),
+        noise: match processing.reduce_noise.unwrap_or(usual) {
+            NoiseReduction::Off => NoisePreset::Off,
+            NoiseReduction::Normal => NoisePreset::Normal,
+            NoiseReduction::Strong => NoisePreset::Strong,
+        },
+        even_out: processing.even_out,
     }
 }
 
