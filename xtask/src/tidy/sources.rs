@@ -154,6 +154,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("app/", &["phone_core", "phone_io", "phone_audio", "phone_device", "phone_exchange"]),
     ("tests/", &["phone_core", "phone_io", "phone_audio", "phone_device", "phone_exchange"]),
     ("xtask/", &[]),
+    ("packaging/", &[]),
 ];
 
 fn manifest(file: &SourceFile, findings: &mut Vec<Finding>) {
