@@ -126,7 +126,10 @@ mod tests {
     #[test]
     fn what_is_pushed_comes_out_six_milliseconds_later() {
         let mut reference = Reference::new();
-        let input = sine(700.0, -20.0, 48_000);
+        let mut noise = crate::fuzz::Noise::new(4);
+        let raw: Vec<f32> = (0..48_008).map(|_| noise.next() * 0.1).collect();
+        // Noise has one lag only; smoothed, so that it lies within the resampler's band.
+        let input: Vec<f32> = raw.windows(9).map(|nine| nine.iter().sum::<f32>() / 9.0).collect();
         let mut output = Vec::new();
         for chunk in input.chunks_exact(FRAME_SAMPLES) {
             reference.push(&Frame(chunk.try_into().unwrap()));
@@ -135,7 +138,7 @@ mod tests {
             output.extend_from_slice(&frame.0);
         }
         let lag = crate::measure::lag(&input[..24_000], &output).unwrap();
-        assert!((240..290).contains(&lag.samples) && lag.correlation > 0.999, "{lag:?}");
+        assert!((240..290).contains(&lag.samples) && lag.correlation > 0.99, "{lag:?}");
         assert_eq!(reference.slips(), 0);
     }
 

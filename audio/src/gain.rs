@@ -37,7 +37,8 @@ pub struct AutomaticGain {
 
 impl Default for AutomaticGain {
     fn default() -> Self {
-        Self { floor_dbfs: -70.0, level_dbfs: GOAL_DBFS, gain_db: 0.0, factor: 1.0 }
+        // The first sound is taken for noise until a pause shows how much of it is.
+        Self { floor_dbfs: f32::INFINITY, level_dbfs: GOAL_DBFS, gain_db: 0.0, factor: 1.0 }
     }
 }
 

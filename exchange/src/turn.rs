@@ -369,7 +369,14 @@ impl Relay {
 
     /// Hands one datagram or frame to the machine and sends what it answers.
     fn receive(&mut self, now: Instant, side: Side, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
-        if let Some(answer) = answer_to_binding(&bytes, from) {
+        let own = match side {
+            Side::Udp => self.listeners.udp_address,
+            Side::Tcp => self.listeners.tcp_address,
+        };
+        // A request to a relayed address is a connectivity check of the far end, and the client's to answer.
+        if to == own
+            && let Some(answer) = answer_to_binding(&bytes, from)
+        {
             self.transmit(side, to, from, &answer);
             return;
         }
