@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use phone_audio::sound::Choice;
 
+use super::policy::PolicyArgs;
 use crate::os::link::dial_text;
 
 use super::values::{FaultAt, TurnUrl, duration, fault, input, output, turn_url};
@@ -67,6 +68,10 @@ pub struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
+    /// Local provisioning to take the account's phone from (a folder or file; see offhook phones)
+    #[arg(long, global = true, value_name = "PATH")]
+    pub provisioning: Option<PathBuf>,
+
     /// Only JSON on stdout, one object a line
     #[arg(long, global = true)]
     pub json: bool,
@@ -83,6 +88,7 @@ pub enum Task {
     /// List microphones and speakers with the ids that --input and --output take
     Devices,
     Diagnose(DiagnoseArgs),
+    Policy(PolicyArgs),
     Exchange(ExchangeArgs),
     /// Print the manual page
     #[command(hide = true)]

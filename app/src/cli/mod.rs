@@ -11,6 +11,7 @@ mod human;
 mod interrupt;
 mod lines;
 mod listen;
+mod policy;
 mod run;
 mod sound;
 mod station;
@@ -21,6 +22,7 @@ mod window;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use phone_core::policy::Trouble;
 use tracing_subscriber::EnvFilter;
 
 use args::{Arguments, Task};
@@ -64,8 +66,12 @@ pub fn main() -> ExitCode {
 fn start(arguments: &Arguments, voice: &mut Voice) -> Result<Exit, Failure> {
     let settings = Settings::load(&arguments.common)?;
     start_log(settings.log.as_deref())?;
-    for word in &settings.unknown {
-        voice.say(&Line::Note { text: format!("The settings file says `{word}`, which means nothing here.") });
+    // Commands about settings tell all of it themselves.
+    if !matches!(arguments.task, Some(Task::Policy(_))) {
+        let ignored = settings.findings.iter().filter(|finding| finding.trouble != Trouble::Conflict);
+        for text in ignored.map(ToString::to_string).chain(settings.in_vain()) {
+            voice.say(&Line::Note { text });
+        }
     }
     match &arguments.task {
         None => {
@@ -82,6 +88,7 @@ fn start(arguments: &Arguments, voice: &mut Voice) -> Result<Exit, Failure> {
         Some(Task::Listen(args)) => listen::listen(args, &settings, voice, &Interrupt::listen(|| {})?),
         Some(Task::Diagnose(args)) => diagnose::diagnose(args, &settings, voice, &Interrupt::listen(|| {})?),
         Some(Task::Devices) => devices::devices(&settings, voice),
+        Some(Task::Policy(args)) => policy::policy(args, &settings, voice),
         Some(Task::Exchange(args)) => exchange::exchange(args, voice, &Interrupt::listen(|| {})?),
         Some(Task::Manual) => manual(),
         Some(Task::Screenshots(args)) => window::screenshots(args),
