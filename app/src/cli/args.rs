@@ -68,10 +68,6 @@ pub struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Local provisioning to take the account's phone from (a folder or file; see offhook phones)
-    #[arg(long, global = true, value_name = "PATH")]
-    pub provisioning: Option<PathBuf>,
-
     /// Only JSON on stdout, one object a line
     #[arg(long, global = true)]
     pub json: bool,

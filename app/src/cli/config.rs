@@ -94,13 +94,8 @@ impl Reader {
 
     fn command_line(&self, layers: &mut Layers) {
         let common = &self.common;
-        let path = common.provisioning.as_ref().map(|path| path.display().to_string());
-        let texts = [
-            (Setting::Exchange, &common.exchange),
-            (Setting::Account, &common.account),
-            (Setting::Log, &common.log),
-            (Setting::Provisioning, &path),
-        ];
+        let texts =
+            [(Setting::Exchange, &common.exchange), (Setting::Account, &common.account), (Setting::Log, &common.log)];
         let texts = texts.into_iter().filter_map(|(setting, text)| Some((setting, Value::Text(text.clone()?))));
         let relay = common.force_relay.then_some((Setting::ForceRelay, Value::Bool(true)));
         for (setting, value) in texts.chain(relay) {

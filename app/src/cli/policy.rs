@@ -344,7 +344,7 @@ mod tests {
         let effective = effective();
         let hint = |name: &str| find(name, &effective).err().map(|failure| failure.notice.remedy).unwrap_or_default();
         assert!(hint("force_rely").contains("force_relay"));
-        assert!(hint("geo-lookup").contains("relay_behaviour"));
+        assert!(hint("relay only").contains("force_relay"));
         assert!(hint("elephant").contains("lists them all"));
     }
 }

@@ -3,7 +3,7 @@
 use super::schema::{Change, Default, Entry, Kind, Layer, Platform, UserRight};
 
 /// How many settings there are.
-pub const COUNT: usize = 18;
+pub const COUNT: usize = 15;
 
 /// The registry key below HKEY_LOCAL_MACHINE and HKEY_CURRENT_USER.
 pub const REGISTRY: &str = "SOFTWARE\\Policies\\Offhook";
@@ -17,8 +17,6 @@ pub enum Setting {
     Exchange,
     /// The user to sign in as on a practice exchange. Without it: ana.
     Account,
-    /// A folder or file with sites, base settings and phones (see `offhook phones --help`). The phone of the account takes its settings from there.
-    Provisioning,
     /// Incoming calls are answered at once, without a press.
     AutoAnswer,
     /// Keeps the media session open after a call, so that the next call is heard at once. A policy can switch it off; it cannot switch on what the service does not offer to this phone.
@@ -27,10 +25,6 @@ pub enum Setting {
     PersistentTimeout,
     /// Media goes through a TURN server only; nothing else is offered, sent or accepted. It cuts resiliency and sends calls over the relay that could go directly: switch it on only where the network asks for it.
     ForceRelay,
-    /// Which relay is used: any-region keeps to the media regions of the site in their order; lowest-latency takes the one that answers quickest (Geo-Lookup).
-    RelayBehaviour,
-    /// Regions whose relays may be used, best first. Empty: all that the service tells of.
-    MediaRegions,
     /// Priority mark of audio packets (RTP, RTCP and TURN). 46 is EF.
     Dscp,
     /// Priority mark of signalling. 24 is CS3.
@@ -56,13 +50,10 @@ impl Setting {
     pub const ALL: [Self; COUNT] = [
         Self::Exchange,
         Self::Account,
-        Self::Provisioning,
         Self::AutoAnswer,
         Self::PersistentConnection,
         Self::PersistentTimeout,
         Self::ForceRelay,
-        Self::RelayBehaviour,
-        Self::MediaRegions,
         Self::Dscp,
         Self::TransportDscp,
         Self::SoundMicrophone,
@@ -112,25 +103,6 @@ pub static SCHEMA: [Entry; COUNT] = [
         provision: &[],
         user: UserRight::Any,
         option: Some("--account"),
-        change: Change::Restart,
-        platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
-    },
-    Entry {
-        setting: Setting::Provisioning,
-        key: "provisioning",
-        policy: "ProvisioningPath",
-        group: "Service and account",
-        title: "Local provisioning",
-        text: "A folder or file with sites, base settings and phones (see `offhook phones --help`). The phone of the account takes its settings from there.",
-        also: &["phone management", "base settings", "sites"],
-        kind: Kind::Text,
-        default: Default::Nothing,
-        unit: "",
-        mandatory: true,
-        recommended: true,
-        provision: &[],
-        user: UserRight::Any,
-        option: Some("--provisioning"),
         change: Change::Restart,
         platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
     },
@@ -208,44 +180,6 @@ pub static SCHEMA: [Entry; COUNT] = [
         user: UserRight::OnlyOn,
         option: Some("--force-relay"),
         change: Change::SignIn,
-        platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
-    },
-    Entry {
-        setting: Setting::RelayBehaviour,
-        key: "relay_behaviour",
-        policy: "RelayBehaviour",
-        group: "Network and media",
-        title: "Relay behaviour",
-        text: "Which relay is used: any-region keeps to the media regions of the site in their order; lowest-latency takes the one that answers quickest (Geo-Lookup).",
-        also: &["Geo-Lookup", "Relay/TURN Behavior", "media regions", "lowest latency"],
-        kind: Kind::Choice(&["any-region", "lowest-latency"]),
-        default: Default::Text("lowest-latency"),
-        unit: "",
-        mandatory: true,
-        recommended: true,
-        provision: &[Layer::Site],
-        user: UserRight::Never,
-        option: None,
-        change: Change::NewSession,
-        platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
-    },
-    Entry {
-        setting: Setting::MediaRegions,
-        key: "media_regions",
-        policy: "MediaRegions",
-        group: "Network and media",
-        title: "Media regions",
-        text: "Regions whose relays may be used, best first. Empty: all that the service tells of.",
-        also: &["regions", "relay regions"],
-        kind: Kind::List,
-        default: Default::Nothing,
-        unit: "",
-        mandatory: true,
-        recommended: true,
-        provision: &[Layer::Site],
-        user: UserRight::Never,
-        option: None,
-        change: Change::NewSession,
         platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
     },
     Entry {

@@ -239,7 +239,7 @@ mod tests {
 
         #[test]
         fn no_json_makes_anything_panic(name in "[A-Za-z.]{0,20}", number: i64, text: String) {
-            let value = serde_json::json!({ name.clone(): number, "ForceTurn": text, "MediaDscp": number, "MediaRegions": [text, number] });
+            let value = serde_json::json!({ name.clone(): number, "ForceTurn": text, "MediaDscp": number, "Account": [text, number] });
             crate::policy::fuzz(value.to_string().as_bytes());
         }
     }

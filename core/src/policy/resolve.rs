@@ -353,13 +353,12 @@ mod tests {
         }
     }
 
-    /// Row 7: media regions belong to the site.
+    /// Row 7 in part: what an object has no field for counts for nothing there.
     #[test]
-    fn row_7_media_regions_in_base_settings_count_for_nothing() {
-        let value = Value::List(vec!["eu-central-1".to_owned()]);
-        let effective = resolve(&layers(&[(Setting::MediaRegions, Layer::BaseSettings, value)]));
-        let found = effective.get(Setting::MediaRegions).expect("all are there");
-        assert_eq!(found.value, Some(Value::List(Vec::new())));
+    fn row_7_a_value_in_the_wrong_object_counts_for_nothing_and_is_told() {
+        let effective = resolve(&layers(&[(Setting::ForceRelay, Layer::Site, Value::Bool(true))]));
+        let found = effective.get(Setting::ForceRelay).expect("all are there");
+        assert_eq!(found.value, Some(Value::Bool(false)));
         assert_eq!(found.given[0].ignored, Some(Ignored::WrongObject));
     }
 

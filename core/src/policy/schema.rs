@@ -302,7 +302,6 @@ mod tests {
     fn row_52_force_turn_is_found_under_both_of_its_names() {
         assert!(Setting::ForceRelay.matches("Force TURN"));
         assert!(Setting::ForceRelay.matches("relay/turn behavior"));
-        assert!(Setting::RelayBehaviour.matches("geo-lookup"));
         assert!(!Setting::ForceRelay.matches("ringtone"));
     }
 

@@ -159,7 +159,6 @@ mod tests {
         check(Setting::PersistentTimeout, "29", None);
         check(Setting::WindowTheme, "DARK", Some(Value::Text("dark".to_owned())));
         check(Setting::WindowTheme, "pink", None);
-        check(Setting::MediaRegions, "a, b", Some(Value::List(vec!["a".to_owned(), "b".to_owned()])));
         check(Setting::Exchange, " ", None);
         check(Setting::Exchange, "a\u{7}b", None);
     }

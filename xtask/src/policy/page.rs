@@ -29,11 +29,10 @@ pub fn page(schema: &Schema) -> String {
         Strongest first. Machine comes before user.\n\n\
         1. mandatory policy of the machine, then of the user\n\
         2. command line, choice in the window, settings file: where the table below lets the user choose\n\
-        3. what the service tells of the phone in use\n\
-        4. phone, base settings, site, global (provisioning, of the service or local: `offhook phones`)\n\
-        5. recommended policy of the machine, then of the user\n\
-        6. what the installer was told (`Deployment`)\n\
-        7. the built-in default\n\n\
+        3. what the service tells of the phone in use: the sum of its phone, base settings and site\n\
+        4. recommended policy of the machine, then of the user\n\
+        5. what the installer was told (`Deployment`)\n\
+        6. the built-in default\n\n\
         ## See what is in force\n\n\
         ```\n\
         offhook policy show              every setting, its value, and where it comes from\n\
@@ -42,7 +41,7 @@ pub fn page(schema: &Schema) -> String {
         offhook policy validate FILE     check a policy file before it is rolled out\n\
         offhook policy export            the values in force as a policy file\n\
         ```\n\n\
-        With `--json` each gives JSON. In the window: Settings, \"Show where every value comes from\".\n",
+        With `--json` each gives JSON. In the window, rows that a policy sets are locked and say so.\n",
         registry = schema.registry,
         domain = schema.macos_domain,
     );

@@ -84,14 +84,13 @@ mod tests {
         write(
             "Managed Preferences",
             "<key>MediaDscp</key><integer>30</integer><key>ForceTurn</key><true/><key>PayloadType</key><string>x</string>\
-            <key>MediaRegions</key><array><string>eu-central-1</string></array><key>Account</key><data>AA==</data>",
+            <key>Account</key><data>AA==</data>",
         );
         let mut policies = Policies::default();
         read(&root, Some("ana"), &mut policies);
         let effective = resolve(&policies.layers);
         assert_eq!(effective.integer(Setting::Dscp), Some(30));
         assert!(effective.is_on(Setting::ForceRelay));
-        assert_eq!(effective.list(Setting::MediaRegions), ["eu-central-1"]);
         assert_eq!(effective.text(Setting::WindowTheme), Some("dark"));
         let [finding] = policies.findings.as_slice() else { panic!("{:?}", policies.findings) };
         assert_eq!((finding.key.as_str(), finding.trouble), ("Account", Trouble::BadValue));
