@@ -1,8 +1,11 @@
 //! Devices and volume: choose and check, also during a call.
 
+use std::time::Duration;
+
 use eframe::egui::{Align, Rect, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 use phone_core::Command;
-use phone_core::sound::SoundRole;
+use phone_core::measurement::{Measurement, MeasurementId, Side};
+use phone_core::sound::{DeviceClass, SoundRole};
 
 use super::{Action, Metrics, Popup};
 use crate::model::sound::RoleCard;
@@ -10,7 +13,11 @@ use crate::text;
 use crate::theme::{IconWeight, Type, palette, size};
 use crate::widgets::control::{self, Control, Region};
 use crate::widgets::meter::{self, Needle, TARGET_DB};
-use crate::widgets::{Icon, button, paint, slider};
+use crate::widgets::{Button, Face, Icon, button, paint, slider};
+
+/// What the page asks to be played and recorded; the checks have small numbers.
+pub const TRIES: MeasurementId = MeasurementId(u64::MAX);
+const HEAR_MYSELF: Duration = Duration::from_secs(5);
 
 /// Where the three device fields stand, for their pop-ups.
 pub type Anchors = [Rect; 3];
@@ -40,7 +47,12 @@ pub fn ui(
             y += height + 8.0;
         }
         let colors = palette(ui);
-        y += paint::text(ui, pos2(left, y), width, text::SOUND_NOTE, Type::Small, colors.muted) + 12.0;
+        // Row 57: the built-in pair is what makes echo.
+        let [microphone, speaker, _] = models;
+        let built_in = text::device_class(DeviceClass::BuiltIn);
+        let echoes = microphone.badge == built_in && speaker.badge == built_in;
+        let note = if echoes { text::HEADSET_AVOIDS_ECHO } else { text::SOUND_NOTE };
+        y += paint::text(ui, pos2(left, y), width, note, Type::Small, colors.muted) + 12.0;
         ui.allocate_rect(Rect::from_min_max(start, pos2(rect.right(), y)), Sense::hover());
     });
     (action, anchors)
@@ -151,7 +163,28 @@ fn volume_ui(ui: &Ui, row: Rect, model: &RoleCard) -> Option<Action> {
     paint::label(ui, label, Align::Min, words, Type::Body, colors.text);
     let value = paint::cut_right(&mut rest, 52.0, 8.0);
     paint::label(ui, value, Align::Max, &text::percent(model.volume), Type::Body, colors.text);
+    let tried = tries_ui(ui, &mut rest, model.role);
     let name = format!("{} volume", text::role(model.role));
     slider::slider(ui, rest, id, &name, model.volume)
         .map(|percent| Action::Send(Command::SetVolume { role: model.role, percent }))
+        .or(tried)
+}
+
+/// The buttons that let the user hear a device; cut off the right of the row.
+fn tries_ui(ui: &Ui, row: &mut Rect, role: SoundRole) -> Option<Action> {
+    let tone = |side| Measurement::Tone { role, side };
+    let tries: &[(&str, Measurement)] = &match role {
+        SoundRole::Microphone => vec![(text::HEAR_MYSELF, Measurement::HearMyself { length: HEAR_MYSELF })],
+        SoundRole::Speaker => vec![(text::RIGHT, tone(Side::Right)), (text::LEFT, tone(Side::Left))],
+        SoundRole::Ringer => vec![(text::PREVIEW, tone(Side::Both))],
+    };
+    let mut action = None;
+    for (words, what) in tries {
+        let button = Button::new(("try", *words), Face::Quiet, words);
+        let place = paint::cut_right(row, button.width(ui), 8.0);
+        if button.add(ui, place).clicked {
+            action = Some(Action::Send(Command::Measure { id: TRIES, what: *what }));
+        }
+    }
+    action
 }
