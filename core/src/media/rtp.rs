@@ -71,7 +71,8 @@ pub(super) struct RtpSender {
     sequence: u16,
     /// Of the next packet.
     timestamp: u32,
-    last: Option<Instant>,
+    /// When the last packet was made, and how much sound from then on it stands for.
+    last: Option<(Instant, Duration)>,
     pub packets: u64,
     pub octets: u64,
     epoch: Instant,
@@ -104,14 +105,14 @@ impl RtpSender {
     pub fn audio(&mut self, now: Instant, payload_type: u8, payload: &[u8], samples: u32) -> RtpPacket {
         let marker = self.follow_clock(now, TALK_PAUSE);
         let packet = self.packet(payload_type, self.timestamp, marker, payload);
-        self.timestamp = self.timestamp.wrapping_add(samples);
+        self.cover(now, samples);
         packet
     }
 
     /// Lets time pass as if a packet had been sent: audio is silent while a digit sounds.
     pub fn skip(&mut self, now: Instant, samples: u32) {
         self.follow_clock(now, TALK_PAUSE);
-        self.timestamp = self.timestamp.wrapping_add(samples);
+        self.cover(now, samples);
     }
 
     /// A packet with a timestamp of its own: every packet of one telephone-event carries the time of its start.
@@ -122,19 +123,28 @@ impl RtpSender {
     /// The timestamp that audio sent at `now` would carry.
     pub fn timestamp(&mut self, now: Instant) -> u32 {
         // Two digits must differ in time even when no audio flows between them.
-        self.follow_clock(now, EVENT_PAUSE);
+        if self.follow_clock(now, EVENT_PAUSE) {
+            self.last = Some((now, Duration::ZERO));
+        }
         self.timestamp
     }
 
+    /// Moves the timestamp on over a pause longer than `limit`; whether `now` is the start after one.
     fn follow_clock(&mut self, now: Instant, limit: Duration) -> bool {
-        let pause = self.last.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
-        let first = self.last.is_none();
-        self.last = Some(now);
-        if pause > limit {
-            self.timestamp = self.timestamp.wrapping_add(ticks(pause, self.clock_hz));
-            return true;
+        let Some((last, covered)) = self.last else { return true };
+        let pause = now.saturating_duration_since(last);
+        if pause <= limit {
+            return false;
         }
-        first
+        // The last packet has moved it already over the sound that it stands for.
+        self.timestamp = self.timestamp.wrapping_add(ticks(pause.saturating_sub(covered), self.clock_hz));
+        true
+    }
+
+    fn cover(&mut self, now: Instant, samples: u32) {
+        self.timestamp = self.timestamp.wrapping_add(samples);
+        let covered = Duration::from_secs_f64(f64::from(samples) / f64::from(self.clock_hz.max(1)));
+        self.last = Some((now, covered));
     }
 
     fn packet(&mut self, payload_type: u8, timestamp: u32, marker: bool, payload: &[u8]) -> RtpPacket {
@@ -152,7 +162,7 @@ impl RtpSender {
         }
         self.next_report = now + REPORT_INTERVAL;
         // Only a sender that sent since the last two reports sends sender reports (RFC 3550 §6.4).
-        let sending = self.last.is_some_and(|last| now.saturating_duration_since(last) < 2 * REPORT_INTERVAL);
+        let sending = self.last.is_some_and(|(last, _)| now.saturating_duration_since(last) < 2 * REPORT_INTERVAL);
         let sender = sending.then(|| SenderInfo {
             ntp: ntp(now.saturating_duration_since(self.epoch)),
             rtp: self.timestamp,
@@ -209,8 +219,21 @@ mod tests {
         let third = sender.audio(start + Duration::from_millis(2_043), 111, b"c", 960);
         assert!(first.marker && !second.marker && third.marker);
         assert_eq!(second.timestamp.wrapping_sub(first.timestamp), 960);
-        assert_eq!(third.timestamp.wrapping_sub(second.timestamp), 960 + 2_020 * 48);
+        assert_eq!(third.timestamp.wrapping_sub(second.timestamp), 2_020 * 48);
         assert_eq!(third.sequence, first.sequence.wrapping_add(2));
+    }
+
+    /// 400 ms is the pace of silence on a warm session.
+    #[test]
+    fn timestamps_of_packets_with_pauses_between_them_keep_pace_with_the_clock() {
+        let start = super::super::testing::epoch();
+        let mut sender = RtpSender::new(start);
+        let first = sender.audio(start, 111, b"a", 960).timestamp;
+        for n in 1..=100_u32 {
+            let packet = sender.audio(start + n * Duration::from_millis(400), 111, b"a", 960);
+            assert_eq!(packet.timestamp.wrapping_sub(first), n * 400 * 48);
+        }
+        assert_eq!(sender.timestamp(start + Duration::from_millis(41_000)).wrapping_sub(first), 41_000 * 48);
     }
 
     #[test]
