@@ -86,6 +86,8 @@ pub struct Call {
     pub media: Option<MediaUp>,
     pub media_up_at: Option<Instant>,
     pub digits: String,
+    /// Pressed before it was connected; they go out then.
+    pub early_digits: String,
     pub measures: Measures,
     state: CallState,
     pending: Option<(PendingRequest, Instant)>,
@@ -118,6 +120,7 @@ impl Call {
             media: None,
             media_up_at: None,
             digits: String::new(),
+            early_digits: String::new(),
             measures: Measures::default(),
             state,
             pending: by_rule.then(|| (PendingRequest::Answer, now + CONFIRM_LIMIT)),

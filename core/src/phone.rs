@@ -22,7 +22,7 @@ use crate::line::genesys::GenesysLine;
 use crate::line::{Line, LineCommand, LineInput, LineOutput, LineSettings, SessionEnd};
 use crate::media::{MediaStats, MediaUp, RelayPolicy, SessionConfig};
 use crate::output::{MediaCommand, Output};
-use crate::snapshot::{AccountView, PendingRequest, PhoneView, RecentCall, Snapshot, SoundView, Standing};
+use crate::snapshot::{AccountView, CallState, PendingRequest, PhoneView, RecentCall, Snapshot, SoundView, Standing};
 use crate::sound::{SoundCommand, SoundRole, Tone};
 use crate::timers::{Timers, earliest};
 
@@ -385,20 +385,28 @@ impl Phone {
     }
 
     fn send_digits(&mut self, now: Instant, call: CallId, digits: &str) {
-        let connected = self.call_mut(call).is_some_and(|call| call.connected.is_some());
+        let Some(known) = self.call_mut(call) else { return };
+        let connected = known.connected.is_some();
+        let may_come = matches!(known.state(), CallState::Dialling | CallState::Ringing);
         let digits: String = digits
             .chars()
             .map(|c| c.to_ascii_uppercase())
             .filter(|c| matches!(c, '0'..='9' | '*' | '#' | 'A'..='D'))
             .take(MAX_DIGITS_AT_ONCE)
             .collect();
-        if !connected || digits.is_empty() {
+        if !(connected || may_come) || digits.is_empty() {
             return;
         }
         for digit in digits.chars() {
             self.sound(SoundCommand::DigitTone(digit));
         }
-        self.tell_line(now, LineCommand::Digits { call, digits });
+        if connected {
+            self.tell_line(now, LineCommand::Digits { call, digits });
+        } else if let Some(known) = self.call_mut(call) {
+            // The far end may be heard before the service says that it answered, and people press digits then.
+            let room = call::MAX_DIGITS.saturating_sub(known.early_digits.len());
+            known.early_digits.extend(digits.chars().take(room));
+        }
     }
 
     // Calls.
@@ -535,6 +543,10 @@ impl Phone {
             self.call_wants_media = wanted;
             let input = if wanted { hold::Input::CallStarted } else { hold::Input::LastCallEnded };
             self.hold.handle(now, input);
+            if !wanted && self.held.is_none() && self.hold.view() == hold::View::Opening {
+                // The call was cancelled before the service offered anything: there is nothing to wait for.
+                self.hold.handle(now, hold::Input::Stop);
+            }
         }
     }
 
@@ -623,11 +635,10 @@ impl Phone {
     fn settle_tone(&mut self) {
         let incoming = self.calls.iter().any(|call| call.direction == CallDirection::In && call.rings());
         let busy = self.calls.iter().any(Call::wants_media);
-        let ringing = self.calls.iter().any(|call| {
-            call.state() == crate::snapshot::CallState::Ringing
-                && call.first_media.is_none()
-                && call.pending().is_none()
-        });
+        let ringing = self
+            .calls
+            .iter()
+            .any(|call| call.state() == CallState::Ringing && call.first_media.is_none() && call.pending().is_none());
         let tone = if incoming && busy {
             Some(Tone::CallWaiting)
         } else if incoming && !self.config.auto_answer {

@@ -169,6 +169,10 @@ impl Phone {
         if self.muted {
             self.tell_line(now, LineCommand::Mute { call: id, muted: true });
         }
+        let early = self.call_mut(id).map(|call| std::mem::take(&mut call.early_digits)).unwrap_or_default();
+        if !early.is_empty() {
+            self.tell_line(now, LineCommand::Digits { call: id, digits: early });
+        }
     }
 
     /// The service shows us muted, or not. It may close the microphone, and open only what it closed itself.
