@@ -19,8 +19,6 @@ pub struct OpusEncoder {
     inner: ::opus::Encoder,
     pending: [f32; PACKET_SAMPLES],
     filled: usize,
-    /// The last packet was of exact zeros: a closed gate, or no microphone.
-    closed: bool,
 }
 
 impl OpusEncoder {
@@ -35,7 +33,7 @@ impl OpusEncoder {
             .and_then(|()| inner.set_vbr_constraint(true))
             .and_then(|()| inner.set_bitrate(bitrate(DEFAULT_BITRATE)))
             .map_err(|error| CodecError::Create(words(error.code())))?;
-        Ok(Self { inner, pending: [0.0; PACKET_SAMPLES], filled: 0, closed: false })
+        Ok(Self { inner, pending: [0.0; PACKET_SAMPLES], filled: 0 })
     }
 
     /// The codec's look-ahead in samples: how much later the decoder gives what the encoder took.
@@ -54,12 +52,6 @@ impl Encoder for OpusEncoder {
             return Ok(None);
         }
         self.filled = 0;
-        let closed = self.pending.iter().all(|sample| sample.to_bits() << 1 == 0);
-        if closed && !self.closed {
-            // Else its memory rings on for most of a second, of a voice that has been muted.
-            self.inner.reset_state().map_err(|error| CodecError::Encode(words(error.code())))?;
-        }
-        self.closed = closed;
         match self.inner.encode_float(&self.pending, payload) {
             Ok(length) => Ok(Some(length)),
             Err(error) => Err(CodecError::Encode(words(error.code()))),
@@ -224,27 +216,6 @@ mod tests {
         }
         let tone = tone_in(&heard[9600..]).unwrap();
         assert!((tone.hz - 997.0).abs() < 0.5 && (tone.dbfs + 20.0).abs() < 0.5 && tone.purity > 0.97, "{tone:?}");
-    }
-
-    #[test]
-    fn a_gate_that_closes_leaves_no_tail_of_what_was_heard_before() {
-        let mut sound = sine(440.0, -20.0, 48_000 * 2);
-        sound.resize(48_000 * 3, 0.0);
-        let mut out = vec![0.0; MAX_PACKET_SAMPLES];
-        // Twice, as the echo test does it: the second encoder starts from what the first left.
-        for _ in 0..2 {
-            let mut decoder = OpusDecoder::new().unwrap();
-            let packets = packets(&sound, &mut OpusEncoder::new().unwrap());
-            sound = packets
-                .iter()
-                .flat_map(|packet| {
-                    let length = decoder.decode(packet, &mut out).unwrap();
-                    out[..length].to_vec()
-                })
-                .collect();
-            let levels: Vec<f32> = sound[96_000..].chunks(4_800).map(rms_dbfs).collect();
-            assert!(levels[1..].iter().all(|level| *level < -70.0), "{levels:?}");
-        }
     }
 
     #[test]
