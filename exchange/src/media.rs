@@ -142,10 +142,11 @@ impl EdgeMedia {
         let codec = feed.codec.unwrap_or(Codec::Opus);
         feed.player = Player::new(now, feed.route, codec);
         feed.lead = None;
-        if codec != Codec::Opus && feed.player.is_none() && feed.route != Route::Silence {
+        // Silence is said, not only kept: a phone that merely hears nothing more goes on with the last word for a second.
+        if feed.route == Route::Silence || (codec != Codec::Opus && feed.player.is_none()) {
             let (packet, ticks) = silent_packet(codec);
             self.engine.send_audio(now, session, &packet, ticks);
-        } else if feed.player.is_none() && feed.route != Route::Silence {
+        } else if feed.player.is_none() {
             let mut lead = LeadIn::new(now);
             if lead.play(now) {
                 self.engine.send_audio(now, session, &SHORT_SILENT_PACKET, opus_ticks(&SHORT_SILENT_PACKET));
