@@ -5,8 +5,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::time::Duration;
 
 use interprocess::local_socket::traits::{ListenerExt as _, Stream as _};
-use interprocess::local_socket::{GenericFilePath, GenericNamespaced, Listener, ListenerOptions, Name, NameType as _};
-use interprocess::local_socket::{Stream, ToFsName as _, ToNsName as _};
+#[cfg(unix)]
+use interprocess::local_socket::{GenericFilePath, ToFsName as _};
+#[cfg(windows)]
+use interprocess::local_socket::{GenericNamespaced, ToNsName as _};
+use interprocess::local_socket::{Listener, ListenerOptions, Name, Stream};
 
 use super::link;
 
@@ -31,39 +34,60 @@ pub struct Door {
 
 /// Asks whether a window is open, and hands the link over if so. Where no socket can be had, every start is the first.
 pub fn claim(link: Option<&str>) -> Instance {
-    match name().and_then(|name| Stream::connect(name)) {
-        Ok(stream) => match hand_over(stream, link.unwrap_or(SHOW)) {
+    match name() {
+        Ok(name) => claim_at(&name, link),
+        Err(error) => {
+            tracing::warn!(%error, "later starts cannot reach this window");
+            Instance::First(Door { listener: None })
+        }
+    }
+}
+
+fn claim_at(name: &Name<'_>, link: Option<&str>) -> Instance {
+    match Stream::connect(name.borrow()) {
+        Ok(stream) => match hand_over(&stream, link.unwrap_or(SHOW)) {
             Ok(()) => return Instance::HandedOver,
             Err(error) => tracing::warn!(%error, "the window that is open does not answer; another one opens"),
         },
         Err(error) => tracing::debug!(%error, "no other window is open"),
     }
-    let listener = name().and_then(|name| ListenerOptions::new().name(name).try_overwrite(true).create_sync());
+    let listener = ListenerOptions::new().name(name.borrow()).try_overwrite(true).create_sync();
     if let Err(error) = &listener {
         tracing::warn!(%error, "later starts cannot reach this window");
     }
     Instance::First(Door { listener: listener.ok() })
 }
 
-fn hand_over(stream: Stream, words: &str) -> std::io::Result<()> {
+fn hand_over(mut stream: &Stream, words: &str) -> std::io::Result<()> {
     stream.set_send_timeout(Some(PATIENCE))?;
     stream.set_recv_timeout(Some(PATIENCE))?;
-    (&stream).write_all(format!("{words}\n").as_bytes())?;
+    stream.write_all(format!("{words}\n").as_bytes())?;
     let mut answer = [0];
-    (&stream).read_exact(&mut answer)
+    stream.read_exact(&mut answer)
 }
 
-/// In the user's run-time folder where there is one; a name in the system's own space elsewhere.
+/// A socket in a folder that is the user's alone: nobody else can take the name first, or send a link.
+#[cfg(unix)]
 fn name() -> std::io::Result<Name<'static>> {
-    let user = directories::BaseDirs::new();
-    if let Some(folder) = user.as_ref().and_then(|base| base.runtime_dir()) {
-        return folder.join("offhook.sock").to_fs_name::<GenericFilePath>().map(Name::into_owned);
-    }
-    let home = user.map(|base| base.home_dir().display().to_string()).unwrap_or_default();
-    if GenericNamespaced::is_supported() {
-        return format!("offhook-{}", home.replace(['/', '\\', ':'], "-")).to_ns_name::<GenericNamespaced>();
-    }
-    format!("{home}/.offhook.sock").to_fs_name::<GenericFilePath>()
+    let base = directories::BaseDirs::new().ok_or_else(|| std::io::Error::other("there is no home folder"))?;
+    let folder = match base.runtime_dir() {
+        Some(folder) => folder.to_owned(),
+        None => {
+            let folder = base.data_local_dir().join("offhook");
+            std::fs::create_dir_all(&folder)?;
+            std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+            folder
+        }
+    };
+    folder.join("window.sock").to_fs_name::<GenericFilePath>().map(Name::into_owned)
+}
+
+/// A named pipe; its name holds the user's home folder.
+#[cfg(windows)]
+fn name() -> std::io::Result<Name<'static>> {
+    let base = directories::BaseDirs::new().ok_or_else(|| std::io::Error::other("there is no home folder"))?;
+    let home = base.home_dir().display().to_string().replace(['/', '\\', ':'], "-");
+    format!("offhook-{home}").to_ns_name::<GenericNamespaced>()
 }
 
 impl Door {
@@ -96,4 +120,56 @@ fn heard(stream: &Stream) -> std::io::Result<String> {
     let mut to = stream;
     to.write_all(b"+")?;
     Ok(line.trim().to_owned())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use interprocess::local_socket::traits::Listener as _;
+
+    use super::*;
+
+    fn scratch(what: &str) -> Name<'static> {
+        let path = std::env::temp_dir().join(format!("offhook-{what}-{}.sock", std::process::id()));
+        path.to_fs_name::<GenericFilePath>().expect("a path is a name").into_owned()
+    }
+
+    #[test]
+    fn a_second_start_hands_its_link_to_the_first_and_ends() {
+        let name = scratch("second-start");
+        let Instance::First(door) = claim_at(&name, None) else { panic!("nobody was there") };
+        let (tell, told) = sync_channel(4);
+        door.watch(move |dial| tell.send(dial).expect("the test listens"));
+        assert!(matches!(claim_at(&name, Some("tel:+1-317-555-0100")), Instance::HandedOver));
+        assert_eq!(told.recv(), Ok(Some("+13175550100".to_owned())));
+        assert!(matches!(claim_at(&name, None), Instance::HandedOver));
+        assert_eq!(told.recv(), Ok(None));
+    }
+
+    #[test]
+    fn garbage_and_a_caller_who_says_nothing_leave_the_door_open() {
+        let name = scratch("garbage");
+        let Instance::First(door) = claim_at(&name, None) else { panic!("nobody was there") };
+        let (tell, told) = sync_channel(4);
+        door.watch(move |dial| tell.send(dial).expect("the test listens"));
+        drop(Stream::connect(name.borrow()).expect("the door is open"));
+        let garbage = [&[0xff; 4_000][..], b"\n"].concat();
+        let mut stream = Stream::connect(name.borrow()).expect("the door is open");
+        // It is cut off in the middle, so the end of this may meet a closed socket.
+        stream.write_all(&garbage).ok();
+        assert!(matches!(claim_at(&name, Some("http://example.org")), Instance::HandedOver), "taken, and thrown away");
+        assert!(matches!(claim_at(&name, Some("tel:1")), Instance::HandedOver));
+        assert_eq!(told.recv(), Ok(Some("1".to_owned())));
+    }
+
+    #[test]
+    fn a_socket_that_a_crash_left_behind_is_taken_over() {
+        let name = scratch("left-behind");
+        let Instance::First(door) = claim_at(&name, None) else { panic!("nobody was there") };
+        if let Some(mut listener) = door.listener {
+            listener.do_not_reclaim_name_on_drop();
+        }
+        assert!(matches!(claim_at(&name, None), Instance::First(Door { listener: Some(_) })));
+    }
 }
