@@ -7,27 +7,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::turn::{Allocation, AllocationEvent};
+use super::turn::Allocation;
+pub use super::turn::AllocationEvent as RelayProbeEvent;
 use super::types::TurnTransport;
 use crate::redact::Private;
-
-/// What became of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RelayProbeEvent {
-    /// The relayed address is there.
-    Ready(SocketAddr),
-    Data {
-        from: SocketAddr,
-        bytes: Vec<u8>,
-    },
-    /// The server answered, and said no.
-    Refused {
-        code: u16,
-        reason: String,
-    },
-    /// It is gone, or nobody answered.
-    Lost,
-}
 
 #[derive(Debug)]
 pub struct RelayProbe {
@@ -76,12 +59,7 @@ impl RelayProbe {
     }
 
     pub fn poll_event(&mut self) -> Option<RelayProbeEvent> {
-        self.allocation.poll_event().map(|event| match event {
-            AllocationEvent::Ready(relayed) => RelayProbeEvent::Ready(relayed),
-            AllocationEvent::Data { from, bytes } => RelayProbeEvent::Data { from, bytes },
-            AllocationEvent::Refused { code, reason } => RelayProbeEvent::Refused { code, reason },
-            AllocationEvent::Lost => RelayProbeEvent::Lost,
-        })
+        self.allocation.poll_event()
     }
 
     pub fn deadline(&self) -> Option<Instant> {

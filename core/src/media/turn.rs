@@ -49,7 +49,7 @@ const MAX_ROUNDS: usize = 32;
 
 /// What became of the allocation.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum AllocationEvent {
+pub enum AllocationEvent {
     Ready(SocketAddr),
     Data {
         from: SocketAddr,
