@@ -1,8 +1,6 @@
 //! The Calls panel at rest: phone selector, dial field, recent calls.
 
-use eframe::egui::{
-    Align, Align2, Frame, Id, Key, Margin, Rect, Response, ScrollArea, TextEdit, Ui, UiBuilder, pos2, vec2,
-};
+use eframe::egui::{Align, Id, Key, Rect, Response, ScrollArea, Ui, UiBuilder, pos2, vec2};
 use phone_core::Command;
 
 use super::{Action, Metrics, Popup};
@@ -11,8 +9,8 @@ use crate::model::recent::{Kind, Row};
 use crate::text;
 use crate::theme::{IconWeight, Type, palette, size};
 use crate::widgets::button::{self, Button, Face};
-use crate::widgets::control::{self, Control};
-use crate::widgets::{Icon, paint};
+use crate::widgets::control::Control;
+use crate::widgets::{Field, Icon, paint};
 
 /// The dial row and what unfolds under it.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,32 +49,13 @@ pub fn selector_ui(ui: &mut Ui, rect: Rect, model: &Selector) -> (Option<Action>
 
 /// Draws the field over a copy of its text; the text typed is the second value when it changed.
 fn field(ui: &mut Ui, rect: Rect, typed: &str) -> (Response, Option<String>, bool) {
-    let colors = palette(ui);
-    let id = Id::unique("dial");
-    let focused = ui.memory(|memory| memory.has_focus(id));
-    let (width, edge) =
-        if focused { (size::STROKE_STATE, colors.focus) } else { (size::STROKE, colors.border_control) };
-    paint::block(ui, rect, size::RADIUS_M, colors.card, Some((width, edge)));
+    let field = Field::new(Id::unique("dial"), text::DIAL_HINT).longest(256).inset(40.0);
+    let (response, changed) = field.add(ui, rect, typed);
     let icon = pos2(rect.left() + 12.0 + 10.0, rect.center().y);
-    Icon::MAGNIFYING_GLASS.paint(ui.painter(), icon, 20.0, IconWeight::Regular, colors.muted);
-    let inner = Rect::from_min_max(pos2(rect.left() + 40.0, rect.top()), pos2(rect.right() - 40.0, rect.bottom()));
-    let mut buffer = typed.to_owned();
-    let response = ui.put(
-        inner,
-        TextEdit::singleline(&mut buffer)
-            .id(id)
-            .frame(Frame::NONE)
-            .margin(Margin::ZERO)
-            .align(Align2::LEFT_CENTER)
-            .min_size(inner.size())
-            .desired_width(inner.width())
-            .char_limit(256)
-            .hint_text(text::DIAL_HINT),
-    );
-    control::remember(ui, id);
+    let muted = palette(ui).muted;
+    Icon::MAGNIFYING_GLASS.paint(ui.painter(), icon, 20.0, IconWeight::Regular, muted);
     let enter = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-    let response = response.accessible_name(text::DIAL_HINT);
-    (response, (buffer != typed).then_some(buffer), enter)
+    (response, changed, enter)
 }
 
 /// What the dial row asks for, and the text now in the field.

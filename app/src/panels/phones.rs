@@ -1,13 +1,13 @@
 //! The list of phones, and the persistent connection below it.
 
-use eframe::egui::{Align, Align2, Frame, Id, Margin, Rect, Role, ScrollArea, TextEdit, Ui, UiBuilder, pos2, vec2};
+use eframe::egui::{Align, Id, Rect, Role, ScrollArea, Ui, UiBuilder, pos2, vec2};
 use phone_core::Command;
 
 use super::Action;
 use crate::model::phones::{Row, Selector, matching};
 use crate::text;
 use crate::theme::{IconWeight, Type, palette, size};
-use crate::widgets::{Button, Control, Face, Icon, paint};
+use crate::widgets::{Button, Control, Face, Field, Icon, paint};
 
 const FOOT: f32 = 64.0;
 const SEARCH: f32 = 8.0 + size::CONTROL_M + 8.0;
@@ -33,24 +33,9 @@ pub fn ui(ui: &mut Ui, rect: Rect, model: &Selector, typed: &str) -> Option<Acti
 
     if model.searchable {
         let row = paint::cut_top(&mut rest, SEARCH, 0.0).shrink(8.0);
-        paint::block(ui, row, size::RADIUS_M, colors.card, Some((size::STROKE, colors.border_control)));
-        let mut buffer = typed.to_owned();
-        let inner = row.shrink2(vec2(12.0, 0.0));
-        let response = ui.put(
-            inner,
-            TextEdit::singleline(&mut buffer)
-                .id(Id::unique("phone-search"))
-                .frame(Frame::NONE)
-                .margin(Margin::ZERO)
-                .align(Align2::LEFT_CENTER)
-                .min_size(inner.size())
-                .desired_width(inner.width())
-                .char_limit(64)
-                .hint_text(text::SEARCH_PHONES),
-        );
-        let _ = response.accessible_name(text::SEARCH_PHONES);
-        if buffer != typed {
-            action = Some(Action::SearchPhones(buffer));
+        let field = Field::new(Id::unique("phone-search"), text::SEARCH_PHONES);
+        if let (_, Some(typed)) = field.add(ui, row, typed) {
+            action = Some(Action::SearchPhones(typed));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Signed out: one button to work. Also the progress of signing in.
 
-use eframe::egui::{Align, Align2, Frame, Id, Margin, Rect, Role, ScrollArea, TextEdit, Ui, UiBuilder, pos2, vec2};
+use eframe::egui::{Align, Id, Rect, Role, ScrollArea, Ui, UiBuilder, pos2, vec2};
 use phone_core::command::{Service, ServiceSignIn};
 use phone_core::line::genesys::REGIONS;
 use phone_core::snapshot::SignInStep;
@@ -9,7 +9,7 @@ use phone_core::{Command, Private, SignIn};
 use super::{Action, Metrics};
 use crate::text;
 use crate::theme::{IconWeight, Type, palette, size};
-use crate::widgets::{Button, Control, Face, Icon, icon, paint};
+use crate::widgets::{Button, Control, Face, Field, Icon, icon, paint};
 
 /// Whether the practice exchange can be started from here.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -112,24 +112,9 @@ fn sign_in_ui(ui: &mut Ui, column: Rect, top: f32, form: &Form, metrics: &Metric
         action = Some(Action::ToggleRegions);
     }
     let field = row(&mut y, size::CONTROL_M);
-    paint::block(ui, field, size::RADIUS_M, colors.card, Some((size::STROKE, colors.border_control)));
-    let mut buffer = form.service.client_id.clone();
-    let inner = field.shrink2(vec2(12.0, 0.0));
-    let response = ui.put(
-        inner,
-        TextEdit::singleline(&mut buffer)
-            .id(Id::unique("client-id"))
-            .frame(Frame::NONE)
-            .margin(Margin::ZERO)
-            .align(Align2::LEFT_CENTER)
-            .min_size(inner.size())
-            .desired_width(inner.width())
-            .char_limit(64)
-            .hint_text(text::CLIENT_ID),
-    );
-    let _ = response.accessible_name(text::CLIENT_ID);
-    if buffer != form.service.client_id {
-        action = Some(Action::TypeClientId(buffer));
+    let client_id = &form.service.client_id;
+    if let (_, Some(typed)) = Field::new(Id::unique("client-id"), text::CLIENT_ID).add(ui, field, client_id) {
+        action = Some(Action::TypeClientId(typed));
     }
     let line = row(&mut y, 16.0);
     paint::label(ui, line, Align::Center, text::NEVER_SEES_PASSWORD, Type::Small, colors.muted);

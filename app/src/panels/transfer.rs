@@ -1,6 +1,6 @@
 //! The transfer sheet in the card: whom to hand the call to, and steering a transfer that is being talked over.
 
-use eframe::egui::{Align, Align2, Frame, Id, Margin, Rect, TextEdit, Ui, pos2, vec2};
+use eframe::egui::{Align, Id, Rect, Ui, pos2, vec2};
 use phone_core::Command;
 use phone_core::command::SpeakWith;
 
@@ -8,7 +8,7 @@ use super::Action;
 use crate::model::calls::{Card, Consult};
 use crate::text;
 use crate::theme::{Type, palette, size};
-use crate::widgets::{Button, Face, paint};
+use crate::widgets::{Button, Face, Field, paint};
 
 /// Height of the sheet: a line or field, and two rows of buttons.
 pub const HEIGHT: f32 = size::CONTROL_M + 8.0 + size::CONTROL_M + 8.0 + size::CONTROL_M;
@@ -32,28 +32,11 @@ fn halves(rect: Rect) -> (Rect, Rect) {
 }
 
 fn target_ui(ui: &mut Ui, rect: Rect, model: &Card, typed: &str) -> Option<Action> {
-    let colors = palette(ui);
     let mut rest = rect;
     let mut action = None;
     let field = paint::cut_top(&mut rest, size::CONTROL_M, 8.0);
-    paint::block(ui, field, size::RADIUS_M, colors.card, Some((size::STROKE, colors.border_control)));
-    let mut buffer = typed.to_owned();
-    let inner = field.shrink2(vec2(12.0, 0.0));
-    let response = ui.put(
-        inner,
-        TextEdit::singleline(&mut buffer)
-            .id(first_focus())
-            .frame(Frame::NONE)
-            .margin(Margin::ZERO)
-            .align(Align2::LEFT_CENTER)
-            .min_size(inner.size())
-            .desired_width(inner.width())
-            .char_limit(128)
-            .hint_text(text::TRANSFER_TO),
-    );
-    let _ = response.accessible_name(text::TRANSFER_TO);
-    if buffer != typed {
-        action = Some(Action::TypeTransfer(buffer));
+    if let (_, Some(typed)) = Field::new(first_focus(), text::TRANSFER_TO).longest(128).add(ui, field, typed) {
+        action = Some(Action::TypeTransfer(typed));
     }
     let nobody = typed.trim().is_empty().then_some(text::NOBODY_TO_TRANSFER_TO).or(model.transfer_refused);
     let (now, ask) = halves(paint::cut_top(&mut rest, size::CONTROL_M, 8.0));

@@ -2,6 +2,7 @@
 
 pub mod button;
 pub mod control;
+pub mod field;
 pub mod icon;
 pub mod meter;
 pub mod paint;
@@ -11,4 +12,5 @@ pub mod slider;
 
 pub use button::{Button, Face};
 pub use control::{Control, Region};
+pub use field::Field;
 pub use icon::Icon;
