@@ -164,21 +164,31 @@ fn icon_of(remedy: &Remedy) -> Icon {
 /// Copy, check again, and the way to all lines; gives the bottom.
 fn foot_ui(ui: &Ui, at: Pos2, width: f32, model: &Outcome, all: bool) -> (Option<Action>, f32) {
     let colors = palette(ui);
-    let half = ((width - 8.0) / 2.0).floor();
     let mut action = None;
-    let copy = Rect::from_min_size(at, vec2(half, 40.0));
-    let again = Rect::from_min_size(pos2(at.x + half + 8.0, at.y), vec2(width - half - 8.0, 40.0));
-    let words = text::DIAG_COPY;
-    let wide = paint::width(ui, words, Type::Label) + 44.0;
-    let words = if wide > half { text::DIAG_COPY_SHORT } else { words };
-    let button = Button::new("diag-copy", Face::Quiet, words).icon(Icon::COPY, 16.0, IconWeight::Bold);
-    if button.padding(8.0).add(ui, copy).clicked {
-        action = Some(Action::Diagnose(DiagnoseAction::CopyForIt));
+    // The cause's own button may say one of these already; nobody needs it twice.
+    let main = model.causes.first().map(|cause| &cause.remedy);
+    let mut buttons = Vec::new();
+    if main != Some(&Remedy::CopyForIt) {
+        buttons.push(("diag-copy", Icon::COPY, DiagnoseAction::CopyForIt));
     }
-    let button =
-        Button::new("diag-again", Face::Quiet, text::DIAG_AGAIN).icon(Icon::ARROW_CLOCKWISE, 16.0, IconWeight::Bold);
-    if button.padding(8.0).add(ui, again).clicked {
-        action = Some(Action::Diagnose(DiagnoseAction::Again));
+    if main != Some(&Remedy::CheckAgain) {
+        buttons.push(("diag-again", Icon::ARROW_CLOCKWISE, DiagnoseAction::Again));
+    }
+    let count = buttons.len().max(1) as f32;
+    let each = ((width - 8.0 * (count - 1.0)) / count).floor();
+    for (n, (id, icon, asked)) in buttons.into_iter().enumerate() {
+        let place = Rect::from_min_size(pos2(at.x + (each + 8.0) * n as f32, at.y), vec2(each, 40.0));
+        let words = match asked {
+            DiagnoseAction::CopyForIt if paint::width(ui, text::DIAG_COPY, Type::Label) + 44.0 > each => {
+                text::DIAG_COPY_SHORT
+            }
+            DiagnoseAction::CopyForIt => text::DIAG_COPY,
+            _ => text::DIAG_AGAIN,
+        };
+        let button = Button::new(id, Face::Quiet, words).icon(icon, 16.0, IconWeight::Bold);
+        if button.padding(8.0).add(ui, place).clicked {
+            action = Some(Action::Diagnose(asked));
+        }
     }
     let row = Rect::from_min_size(pos2(at.x, at.y + 48.0), vec2(width, 32.0));
     let words = if all { text::DIAG_SHOW_LESS } else { text::DIAG_SHOW_ALL };

@@ -82,9 +82,15 @@ fn chart_ui<'a>(
     paint::glyphs(ui, legend, Align::Max, text::QUALITY_LEGEND, Type::Small, colors.muted);
     let mut chart = rest;
     let axis = paint::cut_left(&mut chart, 24.0, 4.0);
+    let mut free_from = f32::NEG_INFINITY;
     for mos in [4.0, 3.5, 2.5] {
         let y = quality::height_of(chart, mos);
         paint::hairline(ui, chart.left(), chart.right(), y);
+        // In a low chart the lines are nearer than their figures are high.
+        if y < free_from {
+            continue;
+        }
+        free_from = y + 14.0;
         let place = Rect::from_center_size(pos2(axis.center().x, y), vec2(24.0, 16.0));
         paint::glyphs(ui, place, Align::Max, &format!("{mos:.1}"), Type::Small, colors.muted);
     }

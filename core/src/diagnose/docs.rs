@@ -56,7 +56,7 @@ fn write(out: &mut String) -> std::fmt::Result {
                     .filter(|(plan, _)| check.is_in(*plan))
                     .map(|(_, word)| word)
                     .collect();
-            let plans = if plans.is_empty() { "the window’s sound check".to_owned() } else { plans.join(", ") };
+            let plans = if plans.is_empty() { "none yet".to_owned() } else { plans.join(", ") };
             writeln!(
                 out,
                 "| {} | {} | {} | {} | {plans} |",

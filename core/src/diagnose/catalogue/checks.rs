@@ -86,13 +86,7 @@ pub const CHECKS: &[Check] = &[
         QUICK,
     ),
     audio("A7", "Ringer", "Opens the ringer’s device and plays a soft ring.", &["DX-02e", "DX-02f"], QUICK),
-    audio(
-        "A5",
-        "Hear yourself",
-        "Records a sentence and plays it back; only in the sound check of the window.",
-        &["DX-A6"],
-        0,
-    ),
+    audio("A5", "Hear yourself", "Records a sentence and plays it back; not in this version.", &["DX-A6"], 0),
     audio(
         "A8",
         "Echo",
@@ -110,7 +104,7 @@ pub const CHECKS: &[Check] = &[
     audio(
         "A11",
         "Headset buttons",
-        "Whether a press of the headset’s buttons arrives; only in the sound check of the window.",
+        "Whether a press of the headset’s buttons arrives; not in this version.",
         &["DX-02c"],
         0,
     ),
