@@ -1,4 +1,4 @@
-//! Takes steady and sudden noise out of the microphone's sound. The only file that names `nnnoiseless`, a port of RNNoise:
+//! Takes steady and sudden noise out of the microphone's sound. The only file that names `nnnoiseless`, a port of `RNNoise`:
 //! a small recurrent network that finds a gain per band. Nothing allocates after construction.
 //!
 //! Known limit: the network takes loud white noise for speech. At −39 dBFS it goes down by 3 dB only, at −59 dBFS by 20 and

@@ -119,7 +119,7 @@ pub struct Phone {
     registered: bool,
     account: Option<AccountView>,
     phones: Vec<PhoneView>,
-    phone_missing: Option<PhoneMissing>,
+    missing: Option<PhoneMissing>,
     /// What this session does not use yet.
     settings_changed: Vec<SettingChange>,
     /// The user asked for it while a call was on.
@@ -175,7 +175,7 @@ impl Phone {
             registered: false,
             account: None,
             phones: Vec::new(),
-            phone_missing: None,
+            missing: None,
             settings_changed: Vec::new(),
             apply_settings: false,
             sign_in_page: None,
@@ -434,7 +434,7 @@ impl Phone {
         self.timers.cancel_all();
         self.account = None;
         self.phones.clear();
-        self.phone_missing = None;
+        self.missing = None;
         self.settings_changed.clear();
         self.apply_settings = false;
         self.sign_in_page = None;

@@ -28,7 +28,7 @@ pub enum Handle {
     /// Its id does.
     #[cfg(target_os = "linux")]
     Pulse,
-    Cpal(Device),
+    Cpal(Box<Device>),
 }
 
 impl System {
@@ -41,7 +41,9 @@ impl System {
         let mut found: Vec<(DeviceInfo, Handle)> = match self {
             #[cfg(target_os = "linux")]
             Self::Pulse => crate::pulse_list::list()?.into_iter().map(|info| (info, Handle::Pulse)).collect(),
-            Self::Cpal(host) => list(host)?.into_iter().map(|(info, device)| (info, Handle::Cpal(device))).collect(),
+            Self::Cpal(host) => {
+                list(host)?.into_iter().map(|(info, device)| (info, Handle::Cpal(Box::new(device)))).collect()
+            }
         };
         // By id before they get their numbers: a device keeps its name whatever was plugged in first.
         found.sort_by(|(a, _), (b, _)| (!a.input, &a.name, &a.id).cmp(&(!b.input, &b.name, &b.id)));

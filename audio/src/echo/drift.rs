@@ -40,7 +40,8 @@ impl Stretch {
 }
 
 pub(crate) struct DriftMeter {
-    far: Box<[Spectrum; HISTORY]>,
+    /// The last [`HISTORY`] hops, in a ring.
+    far: Vec<Spectrum>,
     at: usize,
     lag: usize,
     hop: u32,
@@ -52,7 +53,7 @@ pub(crate) struct DriftMeter {
 impl DriftMeter {
     pub(crate) fn new() -> Self {
         Self {
-            far: Box::new([NO_SPECTRUM; HISTORY]),
+            far: vec![NO_SPECTRUM; HISTORY],
             at: 0,
             lag: 0,
             hop: 0,

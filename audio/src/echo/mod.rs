@@ -4,6 +4,8 @@
 //! Sound comes out [`DELAY_MS`] later. A canceller that is switched off is not called at all, and costs and delays
 //! nothing.
 
+#![allow(clippy::needless_range_loop, reason = "several spectra run in step, and the index is the band")]
+
 mod bands;
 mod drift;
 mod linear;

@@ -82,7 +82,7 @@ pub(crate) struct Suppressor {
     far: Analysis,
     out: Synthesis,
     /// Power of the far end, newest at `far_at`.
-    far_power: Box<[Bins; HISTORY]>,
+    far_power: Vec<Bins>,
     far_at: usize,
     hops: u32,
     noise: NoiseFloor,
@@ -143,7 +143,7 @@ impl Suppressor {
             error: Analysis::new(),
             far: Analysis::new(),
             out: Synthesis::new(),
-            far_power: Box::new([NO_BINS; HISTORY]),
+            far_power: vec![NO_BINS; HISTORY],
             far_at: 0,
             hops: 0,
             noise: NoiseFloor::new(),
@@ -209,7 +209,7 @@ impl Suppressor {
 
         let active = far && speech_sum(&estimate_power) > 4.0 * speech_sum(&self.noise.power);
         let (health, bad) = self.health.update(
-            HealthInput {
+            &HealthInput {
                 near: &self.spectrum_near,
                 estimate: &estimate,
                 near_power: &near_power,
@@ -479,7 +479,7 @@ impl Health {
         (self.projection / (self.norm + 1e-9)).clamp(0.0, 1.0)
     }
 
-    fn update(&mut self, input: HealthInput<'_>, far: bool, active: bool, headset: bool) -> (f32, bool) {
+    fn update(&mut self, input: &HealthInput<'_>, far: bool, active: bool, headset: bool) -> (f32, bool) {
         if active {
             let floor = 1e-3 * input.estimate_power[SPEECH].iter().fold(0.0_f32, |most, x| most.max(*x));
             let (mut projection, mut norm) = (0.0, 0.0);

@@ -181,11 +181,8 @@ impl Secrets {
             self.system.then(|| Entry::new(ENTRY, key).ok()?.get_password().ok()).flatten()?
         };
         let secret: Secret = toml::from_str(&text).ok()?;
-        let life = match entry.token_ends {
-            // Of one that has ended only the refresh token may be good.
-            Some(ends) => Some(Duration::from_secs(ends.saturating_sub(clock::unix_seconds()))),
-            None => None,
-        };
+        // Of one that has ended only the refresh token may be good.
+        let life = entry.token_ends.map(|ends| Duration::from_secs(ends.saturating_sub(clock::unix_seconds())));
         let refresh = secret.refresh.map(Private::new);
         if life.is_some_and(|life| life < Duration::from_mins(1)) && refresh.is_none() {
             return None;

@@ -43,7 +43,7 @@ impl Phone {
                 self.account = Some(AccountView { user, organisation, practice: self.practice });
             }
             LineEvent::Phones(phones) => self.phones = phones,
-            LineEvent::PhoneMissing(missing) => self.phone_missing = missing,
+            LineEvent::PhoneMissing(missing) => self.missing = missing,
             LineEvent::SettingsChanged(changes) => self.settings_changed = changes,
             LineEvent::SignInPage(page) => self.sign_in_page = page,
             LineEvent::WrapUp { call, news } => self.wrap_up_news(now, call, news),

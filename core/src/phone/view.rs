@@ -24,7 +24,7 @@ impl Phone {
             standing: self.standing.clone(),
             account: self.account.clone(),
             phones: self.phones.clone(),
-            phone_missing: self.phone_missing.clone(),
+            phone_missing: self.missing.clone(),
             settings_changed: (!self.settings_changed.is_empty())
                 .then(|| SettingsChanged { changes: self.settings_changed.clone(), after_call: self.apply_settings }),
             wrap_ups: self.wrap_ups.clone(),

@@ -60,7 +60,7 @@ struct Watched {
 /// How a measurement ended.
 pub(super) enum End {
     Facts(Box<Recording>),
-    Without(Measured),
+    Without(Box<Measured>),
 }
 
 /// What was recorded, not looked at yet.
@@ -169,13 +169,11 @@ impl Measuring {
     }
 
     fn watch(slot: &mut Option<Watched>, device: &DeviceInfo, rate_hz: u32) -> Option<NotMeasured> {
-        match slot {
-            Some(_) => Some(NotMeasured::DeviceChanged),
-            None => {
-                *slot = Some(Watched { device: device.clone(), rate_hz, watch: StreamWatch::new(rate_hz) });
-                None
-            }
+        if slot.is_some() {
+            return Some(NotMeasured::DeviceChanged);
         }
+        *slot = Some(Watched { device: device.clone(), rate_hz, watch: StreamWatch::new(rate_hz) });
+        None
     }
 
     /// A role cannot be opened.
@@ -306,7 +304,7 @@ impl Measuring {
                 self.phase = MeasurementPhase::Judging;
                 End::Facts(Box::new(Recording(self)))
             }
-            Err(why) => End::Without(Measured { id: self.id, what: self.what, result: Err(why) }),
+            Err(why) => End::Without(Box::new(Measured { id: self.id, what: self.what, result: Err(why) })),
         }
     }
 }
@@ -326,11 +324,11 @@ impl Recording {
         };
         match what {
             Measurement::Listen { .. } | Measurement::HearMyself { .. } | Measurement::Streams { .. } => {
-                facts.input = Some(words::input_facts(listen(&near)));
+                facts.input = Some(words::input_facts(&listen(&near)));
             }
             Measurement::Echo => {
                 let (quiet, heard) = near.split_at_checked(mark.unwrap_or_default()).unwrap_or_default();
-                facts.echo = Some(words::echo_facts(echo::analyse(quiet, &played, heard)));
+                facts.echo = Some(words::echo_facts(&echo::analyse(quiet, &played, heard)));
             }
             Measurement::Tone { .. } => {}
         }

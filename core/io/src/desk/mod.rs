@@ -472,7 +472,7 @@ impl Desk {
                 self.recording = Some(recording);
             }
             End::Without(measured) => {
-                self.inputs.push_back(Input::Sound(SoundEvent::Measured(Box::new(measured))));
+                self.inputs.push_back(Input::Sound(SoundEvent::Measured(measured)));
             }
         }
     }

@@ -121,7 +121,7 @@ pub(super) fn problem_of(error: SoundError) -> SoundProblem {
     }
 }
 
-pub(super) fn input_facts(facts: facts::InputFacts) -> InputFacts {
+pub(super) fn input_facts(facts: &facts::InputFacts) -> InputFacts {
     let silence = match facts.silence {
         facts::Silence::None => Silence::None,
         facts::Silence::Quiet => Silence::Quiet,
@@ -145,10 +145,14 @@ pub(super) fn input_facts(facts: facts::InputFacts) -> InputFacts {
     }
 }
 
-pub(super) fn echo_facts(facts: facts::EchoFacts) -> EchoFacts {
-    let facts::EchoFacts { played_dbfs, noise_dbfs, found, loss_at_least_db } = facts;
-    let found = found.map(|echo| EchoFound { loss_db: echo.loss_db, round_trip: echo.delay, tail: echo.tail });
-    EchoFacts { played_dbfs, noise_dbfs, found, loss_at_least_db }
+pub(super) fn echo_facts(facts: &facts::EchoFacts) -> EchoFacts {
+    let found = facts.found.as_ref();
+    EchoFacts {
+        played_dbfs: facts.played_dbfs,
+        noise_dbfs: facts.noise_dbfs,
+        found: found.map(|echo| EchoFound { loss_db: echo.loss_db, round_trip: echo.delay, tail: echo.tail }),
+        loss_at_least_db: facts.loss_at_least_db,
+    }
 }
 
 pub(super) fn stream_facts(device: &DeviceInfo, rate_hz: u32, facts: facts::StreamFacts) -> StreamFacts {

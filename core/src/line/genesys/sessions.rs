@@ -25,6 +25,7 @@ const MAX_SEEN_OFFERS: usize = 16;
 
 /// A media session that was announced.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "attributes of the message, each on its own")]
 pub struct Proposal {
     pub id: String,
     pub conversation: String,

@@ -84,7 +84,7 @@ impl GenesysLine {
 
     fn phone_is_missing(&mut self, missing: Option<PhoneMissing>) {
         if self.phone_missing != missing {
-            self.phone_missing = missing.clone();
+            self.phone_missing.clone_from(&missing);
             self.emit(LineEvent::PhoneMissing(missing));
         }
     }

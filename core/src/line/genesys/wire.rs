@@ -53,6 +53,7 @@ pub struct Chat {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the words of the wire")]
 pub struct UserStations {
     pub effective_station: Option<Reference>,
     pub associated_station: Option<Reference>,
