@@ -1,4 +1,4 @@
-//! The bill of materials: every crate that is compiled into the program, as CycloneDX 1.5.
+//! The bill of materials: every crate that is compiled into the program, as `CycloneDX` 1.5.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -51,7 +51,7 @@ impl Materials {
         self.ids.iter().filter_map(|(_, _, id)| self.metadata.packages.iter().find(|package| &package.id == id))
     }
 
-    /// CycloneDX, with no time and no serial number, so that the same sources give the same file.
+    /// `CycloneDX`, with no time and no serial number, so that the same sources give the same file.
     pub fn cyclonedx(&self, name: &str, version: &str) -> Value {
         let component = |package: &Package| {
             let purl = format!("pkg:cargo/{}@{}", package.name, package.version);

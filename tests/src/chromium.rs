@@ -1,4 +1,4 @@
-//! A headless Chromium, driven over the DevTools protocol.
+//! A headless Chromium, driven over the `DevTools` protocol.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -58,7 +58,7 @@ impl Chromium {
             .env_remove("PULSE_SERVER");
         let mut browser = Running::start(&mut command, &scratch.file("chromium.log"));
         let port_file = scratch.file("profile").join("DevToolsActivePort");
-        let address = wait_for(Duration::from_secs(60), || {
+        let address = wait_for(Duration::from_mins(1), || {
             assert!(browser.ended().is_none(), "Chromium ended at once: {}", log(&scratch));
             let text = std::fs::read_to_string(&port_file).ok()?;
             let (port, path) = text.trim().split_once('\n')?;
@@ -74,14 +74,14 @@ impl Chromium {
         // A script that comes before the page would run in the empty one that it replaces.
         let loaded =
             json!({ "expression": format!("location.href === {} && document.readyState === 'complete'", json!(page)) });
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_mins(1);
         while chromium.call("Runtime.evaluate", loaded.clone()).await["result"]["value"] != true {
             assert!(Instant::now() < end, "{page} was not loaded: {}", log(&chromium.scratch));
         }
         chromium
     }
 
-    /// One DevTools command and its result.
+    /// One `DevTools` command and its result.
     async fn call(&mut self, method: &str, params: Value) -> Value {
         self.last_id += 1;
         let id = self.last_id;
@@ -90,7 +90,7 @@ impl Chromium {
             message["sessionId"] = json!(self.session);
         }
         self.socket.send(Message::text(message.to_string())).await.unwrap();
-        let answer = tokio::time::timeout(Duration::from_secs(60), async {
+        let answer = tokio::time::timeout(Duration::from_mins(1), async {
             loop {
                 let Some(Ok(message)) = self.socket.next().await else {
                     panic!("Chromium closed the DevTools connection: {}", log(&self.scratch))

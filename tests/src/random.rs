@@ -1,4 +1,4 @@
-//! Seeded randomness, so that a failing run can be repeated: SplitMix64 (Steele, Lea and Flood, 2014).
+//! Seeded randomness, so that a failing run can be repeated: `SplitMix64` (Steele, Lea and Flood, 2014).
 
 /// A stream of numbers that depends on nothing but its seed.
 #[derive(Clone, Debug)]

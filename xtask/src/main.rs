@@ -32,7 +32,7 @@ enum Chore {
     },
     /// Install what the tests need and run them all
     Test {
-        /// Arguments for the test runner, for instance -p phone_core
+        /// Arguments for the test runner, for instance -p `phone_core`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

@@ -51,7 +51,7 @@ pub struct Common {
     #[arg(long, global = true, conflicts_with = "exchange")]
     pub demo: bool,
 
-    /// Sign in to the practice exchange at this address, for instance http://127.0.0.1:8443
+    /// Sign in to the practice exchange at this address, for instance <http://127.0.0.1:8443>
     #[arg(long, global = true, value_name = "URL")]
     pub exchange: Option<String>,
 
@@ -68,7 +68,7 @@ pub struct Common {
     pub client_id: Option<String>,
 
     /// Sign in with this access token instead, for automation; - reads it from stdin, and the environment variable
-    /// OFFHOOK_TOKEN has it too: other users of the computer can read a command line, not those
+    /// `OFFHOOK_TOKEN` has it too: other users of the computer can read a command line, not those
     #[arg(long, global = true, value_name = "TOKEN", conflicts_with = "demo")]
     pub token: Option<String>,
 
@@ -84,7 +84,7 @@ pub struct Common {
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// Log to stderr: error, warn, info, debug or trace, or a filter such as phone_io=debug
+    /// Log to stderr: error, warn, info, debug or trace, or a filter such as `phone_io=debug`
     #[arg(long, global = true, value_name = "LEVEL")]
     pub log: Option<String>,
 }

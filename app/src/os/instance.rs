@@ -70,14 +70,11 @@ fn hand_over(mut stream: &Stream, words: &str) -> std::io::Result<()> {
 #[cfg(unix)]
 fn name() -> std::io::Result<Name<'static>> {
     let base = directories::BaseDirs::new().ok_or_else(|| std::io::Error::other("there is no home folder"))?;
-    let folder = match base.runtime_dir() {
-        Some(folder) => folder.to_owned(),
-        None => {
-            let folder = base.data_local_dir().join("offhook");
-            std::fs::create_dir_all(&folder)?;
-            std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
-            folder
-        }
+    let folder = if let Some(folder) = base.runtime_dir() { folder.to_owned() } else {
+        let folder = base.data_local_dir().join("offhook");
+        std::fs::create_dir_all(&folder)?;
+        std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+        folder
     };
     folder.join("window.sock").to_fs_name::<GenericFilePath>().map(Name::into_owned)
 }

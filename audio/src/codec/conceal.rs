@@ -194,9 +194,9 @@ mod tests {
             for (n, packet) in sound.chunks_exact(10 * ms).enumerate() {
                 let mut packet = packet.to_vec();
                 if n % 10 == 7 {
-                    concealer.conceal(&mut packet)
+                    concealer.conceal(&mut packet);
                 } else {
-                    concealer.decoded(&mut packet)
+                    concealer.decoded(&mut packet);
                 }
                 heard.extend_from_slice(&packet);
             }

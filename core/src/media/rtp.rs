@@ -233,7 +233,7 @@ mod tests {
             let packet = sender.audio(start + n * Duration::from_millis(400), 111, b"a", 960);
             assert_eq!(packet.timestamp.wrapping_sub(first), n * 400 * 48);
         }
-        assert_eq!(sender.timestamp(start + Duration::from_millis(41_000)).wrapping_sub(first), 41_000 * 48);
+        assert_eq!(sender.timestamp(start + Duration::from_secs(41)).wrapping_sub(first), 41_000 * 48);
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn a_prepared_relay_makes_the_next_call_as_quick_as_a_direct_one() {
 #[test]
 fn twelve_minutes_with_nonces_of_60_s_lose_no_packet() {
     for transport in [TurnTransport::Udp, TurnTransport::Tls] {
-        let options = TurnOptions { nonce_life: Duration::from_secs(60), ..TurnOptions::default() };
+        let options = TurnOptions { nonce_life: Duration::from_mins(1), ..TurnOptions::default() };
         let mut sim = forced(3, transport, options);
         sim.call(EDGE, PHONE, 5 * SECOND).unwrap();
         sim.talk(EDGE, PHONE, Duration::from_mins(12));
@@ -87,7 +87,7 @@ fn twelve_minutes_with_nonces_of_60_s_lose_no_packet() {
 fn allocations_of_120_s_go_on_without_a_gap() {
     for transport in [TurnTransport::Udp, TurnTransport::Tcp] {
         let options =
-            TurnOptions { lifetime: Some(120), nonce_life: Duration::from_secs(60), ..TurnOptions::default() };
+            TurnOptions { lifetime: Some(120), nonce_life: Duration::from_mins(1), ..TurnOptions::default() };
         let mut sim = forced(4, transport, options);
         sim.call(EDGE, PHONE, 5 * SECOND).unwrap();
         let begun = sim.now;

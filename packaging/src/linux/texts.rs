@@ -32,7 +32,7 @@ pub fn desktop(description: &Description) -> String {
     )
 }
 
-/// AppStream, for software centres.
+/// `AppStream`, for software centres.
 pub fn metainfo(description: &Description, version: &str, epoch: u32) -> String {
     let app = &description.app;
     let paragraphs: String = description.paragraphs().map(|text| format!("    <p>{}</p>\n", escape(text))).collect();

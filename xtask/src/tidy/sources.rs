@@ -130,7 +130,7 @@ fn code_of(line: &str) -> &str {
     line.split("//").next().unwrap_or_default()
 }
 
-/// Whether the word stands there as a word of its own, or as part of a name in snake_case.
+/// Whether the word stands there as a word of its own, or as part of a name in `snake_case`.
 fn has_word(code: &str, word: &str) -> bool {
     let reserved_as_written = word.contains(':') || word.contains('_') || word.chars().any(char::is_uppercase);
     let (code, word) =

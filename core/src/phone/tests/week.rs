@@ -81,14 +81,11 @@ impl Shift {
         self.next += 1;
         self.offered += 1;
         self.sim.event(&id, "alerting", "inbound");
-        let session = match warm.clone() {
-            Some(session) => session,
-            None => {
-                let session = format!("S{}", self.next);
-                self.sim.propose(&session, &id, "");
-                *warm = Some(session.clone());
-                session
-            }
+        let session = if let Some(session) = warm.clone() { session } else {
+            let session = format!("S{}", self.next);
+            self.sim.propose(&session, &id, "");
+            *warm = Some(session.clone());
+            session
         };
         let cold = self.sim.media.is_empty();
         let call = self.sim.last_call();

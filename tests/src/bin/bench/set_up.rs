@@ -35,7 +35,7 @@ fn measure(bench: &Bench, name: &str, turn: TurnChoice, relay: Option<TurnTransp
         if relay.is_some() {
             run = run.arg("--force-relay");
         }
-        let summary = run.finish(Duration::from_secs(60)).summary();
+        let summary = run.finish(Duration::from_mins(1)).summary();
         for call in summary["calls"].as_array().unwrap_or(&Vec::new()) {
             let Some(total) = call["setup_ms"]["total"].as_f64() else { continue };
             let path = if relay.is_some() { "relay-forced" } else { "direct" };
