@@ -580,7 +580,7 @@ mod tests {
         assert_eq!(span(372), "6 min 12 s");
         assert_eq!(span(3_800), "1 h 3 min");
         assert_eq!(ago(Duration::from_secs(59)), "just now");
-        assert_eq!(ago(Duration::from_secs(60)), "1 min ago");
+        assert_eq!(ago(Duration::from_mins(1)), "1 min ago");
         assert_eq!(ago(Duration::from_secs(7_300)), "2 h ago");
     }
 
@@ -588,7 +588,7 @@ mod tests {
     fn warm_time_is_in_minutes_until_the_last_one() {
         assert_eq!(warm(None), "warm");
         assert_eq!(warm(Some(Duration::from_secs(462))), "warm 8 min");
-        assert_eq!(warm(Some(Duration::from_secs(60))), "warm 1 min");
+        assert_eq!(warm(Some(Duration::from_mins(1))), "warm 1 min");
         assert_eq!(warm(Some(Duration::from_secs(59))), "warm 59 s");
     }
 

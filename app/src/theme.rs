@@ -435,6 +435,7 @@ mod tests {
     }
 
     /// Foreground, background, contrast in light and in dark.
+    #[expect(clippy::approx_constant, reason = "a contrast, and no circle")]
     const TABLE: &[(&str, &str, f64, f64)] = &[
         ("text", "surface.window", 15.31, 15.58),
         ("text", "surface.card", 16.70, 14.11),
@@ -510,6 +511,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::case_sensitive_file_extension_comparisons, reason = "names of colours, and no files")]
     #[test]
     fn text_reaches_four_and_a_half_and_controls_three() {
         for (front, back, ..) in TABLE {

@@ -4,6 +4,7 @@ mod deb;
 mod rpm;
 mod texts;
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -41,10 +42,12 @@ pub fn packages(build: &Build, program: &Path) -> Result<()> {
     let mut sums = String::new();
     for file in &written {
         let bytes = std::fs::read(file)?;
-        let hex: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         println!("{name:<44} {:>9.2} MiB", bytes.len() as f64 / f64::from(1 << 20));
-        sums += &format!("{hex}  {name}\n");
+        for byte in Sha256::digest(&bytes) {
+            write!(sums, "{byte:02x}")?;
+        }
+        writeln!(sums, "  {name}")?;
     }
     std::fs::write(build.out.join("SHA256SUMS"), sums)?;
     println!("in {}", build.out.display());

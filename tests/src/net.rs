@@ -191,6 +191,7 @@ impl Net {
         self.nats.insert(host, translator);
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "what is sent is given away")]
     pub fn send(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
         self.sent.push(Sent { at: now, from, to, bytes: bytes.len(), stream: false });
         let barred = [from.ip(), to.ip()].iter().any(|host| self.cut.contains(host) || self.no_udp.contains(host));

@@ -61,7 +61,7 @@ impl Offhook {
     pub fn start(mut self) -> Session {
         let log = std::fs::File::create(self.scratch.file("log")).unwrap();
         let child = self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn();
-        let mut child = child.unwrap_or_else(|e| panic!("{:?}: {e}", self.command.get_program()));
+        let mut child = child.unwrap_or_else(|e| panic!("{}: {e}", self.command.get_program().display()));
         let output = child.stdout.take().unwrap();
         let shared = Arc::new((Mutex::new(Lines::default()), Condvar::new()));
         let writer = Arc::clone(&shared);

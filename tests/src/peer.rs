@@ -81,7 +81,7 @@ impl Peer {
     fn gathered(&mut self) -> String {
         let start = Instant::now();
         // One host candidate on 127.0.0.1 is all there can be, whether or not the end of them is told.
-        while self.description.is_none() || !(self.complete || !self.candidates.is_empty()) {
+        while self.description.is_none() || !self.complete && self.candidates.is_empty() {
             self.turn();
             assert!(
                 start.elapsed() < Duration::from_secs(5) && self.failed.is_none(),
@@ -92,7 +92,7 @@ impl Peer {
         let mut sdp = self.description.take().unwrap();
         for candidate in &self.candidates {
             if !sdp.contains(candidate.as_str()) {
-                sdp.push_str(&format!("a={candidate}\r\n"));
+                sdp.extend(["a=", candidate, "\r\n"]);
             }
         }
         sdp

@@ -43,6 +43,7 @@ pub struct TestPhone {
 }
 
 impl TestPhone {
+    #[expect(clippy::needless_pass_by_value, reason = "tests write it in place")]
     pub fn start(setup: Setup) -> Self {
         let scratch = Scratch::new("phone");
         let speaker = scratch.file("heard.wav");

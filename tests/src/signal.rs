@@ -72,7 +72,9 @@ pub fn speech(seed: u64, length: Duration) -> Vec<f32> {
     }
     out.truncate(total);
     let gain = 10_f64.powf((-26.0 - level_dbfs(&out)) / 20.0) as f32;
-    out.iter_mut().for_each(|sample| *sample = (*sample * gain).clamp(-0.9, 0.9));
+    for sample in &mut out {
+        *sample = (*sample * gain).clamp(-0.9, 0.9);
+    }
     out
 }
 
@@ -220,8 +222,8 @@ fn to_8k(samples: &[f32]) -> Vec<f32> {
                 .iter()
                 .enumerate()
                 .map(|(k, tap)| {
-                    let at = centre as i64 + k as i64 - i64::from(HALF);
-                    let sample = usize::try_from(at).ok().and_then(|at| samples.get(at)).copied().unwrap_or(0.0);
+                    let sample =
+                        (centre + k).checked_sub(HALF as usize).and_then(|at| samples.get(at)).copied().unwrap_or(0.0);
                     tap * f64::from(sample)
                 })
                 .sum();

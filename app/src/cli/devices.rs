@@ -97,7 +97,9 @@ fn table(devices: &[Found], paint: Paint) -> String {
             continue;
         }
         text.push_str(&paint.text(Ink::Strong, title));
-        text.push_str(&format!("\n{}\n", paint.text(Ink::Faint, &line(&head))));
+        text.push('\n');
+        text.push_str(&paint.text(Ink::Faint, &line(&head)));
+        text.push('\n');
         for (_, row) in chosen {
             text.push_str(&line(row));
             text.push('\n');

@@ -52,7 +52,7 @@ pub fn sentence(line: &Line, paint: Paint) -> Option<String> {
         Line::Resumed { .. } => "Off hold".to_owned(),
         Line::Muted { muted } => if *muted { "Microphone muted" } else { "Microphone on" }.to_owned(),
         Line::Digit { digit, received, .. } => format!("Digit {digit} {}", if *received { "received" } else { "sent" }),
-        Line::Device { role, name, why } => device(*role, name, *why)?,
+        Line::Device { role, name, why } => device(*role, name, *why),
         Line::Ended { report, .. } => ended(report, paint),
         Line::Note { text } => text.clone(),
         Line::Heard(heard) => comparison(heard, paint),
@@ -73,7 +73,7 @@ pub fn sentence(line: &Line, paint: Paint) -> Option<String> {
     })
 }
 
-fn device(role: SoundRole, name: &str, why: OpenedBecause) -> Option<String> {
+fn device(role: SoundRole, name: &str, why: OpenedBecause) -> String {
     let role = match role {
         SoundRole::Microphone => "Microphone",
         SoundRole::Speaker => "Speaker",
@@ -86,7 +86,7 @@ fn device(role: SoundRole, name: &str, why: OpenedBecause) -> Option<String> {
         OpenedBecause::CameBack => " (it is back)",
         OpenedBecause::Preferred => " (preferred to the one before)",
     };
-    Some(format!("{role}: {name}{why}"))
+    format!("{role}: {name}{why}")
 }
 
 /// A length of time as people write it.
@@ -164,7 +164,10 @@ fn ended(report: &CallReport, paint: Paint) -> String {
     let head = format!("Call ended{}: {} {who}{code}", lasted.unwrap_or_default(), reason(report.end_reason));
     let mut text = paint.text(ink, &head);
     for (name, value) in figures(report) {
-        text.push_str(&format!("\n  {}  {value}", paint.text(Ink::Faint, &format!("{name:<10}"))));
+        text.push_str("\n  ");
+        text.push_str(&paint.text(Ink::Faint, &format!("{name:<10}")));
+        text.push_str("  ");
+        text.push_str(&value);
     }
     text
 }
@@ -255,7 +258,7 @@ fn all_calls(summary: &Summary, paint: Paint) -> Option<String> {
     let mut text = paint.text(Ink::Faint, &head);
     for (index, call) in summary.calls.iter().enumerate() {
         let direction = if call.direction == CallDirection::In { "in" } else { "out" };
-        text.push_str(&format!(
+        let row = format!(
             "\n{:>4}  {:<16} {direction:<4} {:>5} {:>10} {:>7}  {}",
             index + 1,
             call.peer.chars().take(16).collect::<String>(),
@@ -263,7 +266,8 @@ fn all_calls(summary: &Summary, paint: Paint) -> Option<String> {
             or_dash(call.setup_ms.total, millis),
             or_dash(call.mos.listening, |mos| format!("{mos:.1}")),
             reason(call.end_reason),
-        ));
+        );
+        text.push_str(&row);
     }
     Some(text)
 }

@@ -12,6 +12,7 @@ use super::lines::{Line, json};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The output of one run.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct Voice {
     start: Instant,
     json: bool,

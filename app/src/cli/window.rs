@@ -56,9 +56,10 @@ pub fn window(settings: &Settings, link: Option<&str>) -> Result<Exit, Failure> 
     // A person clicks one link at a time; of more than these the newest are dropped.
     let (later, later_starts) = sync_channel(16);
     if let Some(dial) = link.and_then(|link| dial_text(link).ok())
-        && later.try_send(Some(dial)).is_err() {
-            tracing::debug!("the window takes no link");
-        }
+        && later.try_send(Some(dial)).is_err()
+    {
+        tracing::debug!("the window takes no link");
+    }
     if let Some(door) = door {
         let wake = Arc::clone(&wake);
         door.watch(move |dial| {
@@ -130,7 +131,9 @@ fn at_once(settings: &Settings, accounts: &[SavedAccount]) -> Option<SignIn> {
 fn sign_in(settings: &Settings, origin: Option<String>, inside: Arc<Mutex<Option<RunningExchange>>>) -> StartPractice {
     let settings = settings.clone();
     Arc::new(move || {
-        let origin = if let Some(origin) = &origin { origin.clone() } else {
+        let origin = if let Some(origin) = &origin {
+            origin.clone()
+        } else {
             let mut inside = inside.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(running) = &*inside {
                 running.origin().to_owned()

@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn rows_tell_what_happened() {
         let ended = Instant::now();
-        let now = ended + Duration::from_secs(300);
+        let now = ended + Duration::from_mins(5);
         let mut picture = snapshot(vec![]);
         picture.recent = vec![
             recent(CallDirection::In, Some(372), EndReason::Hangup, ended),

@@ -247,12 +247,13 @@ mod tests {
         let now = start + Duration::from_secs(252);
         let s = Duration::from_secs;
         let notice = Notice { id: "x", text: "No network.".into(), remedy: "Plug in a cable.".into() };
+        let ago = |seconds| now.checked_sub(s(seconds)).expect("the clock is older");
         let in_call = |state| snapshot(vec![call(1, "Tom", state, start)]);
         let rows = [
             (standing(Standing::SignedOut), "Signed out Cannot take calls", Shape::Ring, Fill::Paper),
             (standing(Standing::Ready), "Ready", Shape::Tick, Fill::Paper),
             (
-                standing(Standing::Reconnecting { since: now - s(12), next_try: None }),
+                standing(Standing::Reconnecting { since: ago(12), next_try: None }),
                 "Reconnecting 12 s calls wait",
                 Shape::Arrows,
                 Fill::Tint(State::Warn),
@@ -271,9 +272,9 @@ mod tests {
             ),
             (in_call(CallState::Dialling), "Calling… Tom", Shape::PhoneOut, Fill::Tint(State::Info)),
             (in_call(CallState::Connected), "On call 04:12", Shape::PhoneWaves, Fill::Solid(State::Success)),
-            (in_call(CallState::Held { since: now - s(70) }), "On hold 1:10", Shape::Pause, Fill::Solid(State::Warn)),
+            (in_call(CallState::Held { since: ago(70) }), "On hold 1:10", Shape::Pause, Fill::Solid(State::Warn)),
             (
-                in_call(CallState::Recovering { since: now - s(3) }),
+                in_call(CallState::Recovering { since: ago(3) }),
                 "Repairing the call 3 s",
                 Shape::Arrows,
                 Fill::Tint(State::Warn),

@@ -70,7 +70,9 @@ fn hand_over(mut stream: &Stream, words: &str) -> std::io::Result<()> {
 #[cfg(unix)]
 fn name() -> std::io::Result<Name<'static>> {
     let base = directories::BaseDirs::new().ok_or_else(|| std::io::Error::other("there is no home folder"))?;
-    let folder = if let Some(folder) = base.runtime_dir() { folder.to_owned() } else {
+    let folder = if let Some(folder) = base.runtime_dir() {
+        folder.to_owned()
+    } else {
         let folder = base.data_local_dir().join("offhook");
         std::fs::create_dir_all(&folder)?;
         std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
@@ -120,6 +122,7 @@ fn heard(stream: &Stream) -> std::io::Result<String> {
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::expect_used, reason = "a test")]
 mod tests {
     use std::sync::mpsc::sync_channel;
 

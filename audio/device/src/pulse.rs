@@ -353,6 +353,7 @@ impl Pump {
 
 // The allocator that counts exists in debug builds only.
 #[cfg(all(test, debug_assertions))]
+#[allow(clippy::unwrap_used, reason = "a test")]
 mod tests {
     use assert_no_alloc::{assert_no_alloc, reset_violation_count, violation_count};
     use pulseaudio::protocol::{Request, Underflow};

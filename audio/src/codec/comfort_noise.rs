@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn the_level_is_the_one_in_the_payload_whatever_the_shape() {
-        for payload in [&[40_u8][..], &[50, 200], &[60, 60, 160], &[45, 30, 220, 110, 140], &[0x80 | 30, 127]] {
+        for payload in [&[40_u8][..], &[50, 200], &[60, 60, 160], &[45, 30, 220, 110, 140], &[0x80 | 0x1e, 127]] {
             // dBFS counts from a sine, dBov from a square.
             let level = rms_dbfs(&noise(payload)) - 3.01;
             let told = -f32::from(payload[0] & 0x7f);

@@ -339,7 +339,7 @@ mod tests {
             assert!(decoder.comfort_noise(&[]).is_err());
             // Now it would be a loss, not a pause.
             decoder.conceal(&mut out);
-            assert_eq!(rms_dbfs(&out[24_000..]), rms_dbfs(&[0.0]));
+            assert!(out[24_000..].iter().all(|x| x.abs() < 1e-9));
         }
     }
 }

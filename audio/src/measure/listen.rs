@@ -204,6 +204,6 @@ mod tests {
         assert_eq!(listen(&[]).length, Duration::ZERO);
         assert_eq!(listen(&[f32::NAN; 999]).silence, Silence::Digital);
         listen(&[f32::INFINITY, 1.0, -1.0]);
-        listen(&[f32::MAX; 5000]);
+        listen(&vec![f32::MAX; 5000]);
     }
 }

@@ -12,7 +12,9 @@ pub(super) fn noise(samples: usize, dbfs: f32, mut seed: u32) -> Vec<f32> {
         })
         .collect();
     let gain = from_db(dbfs - rms_dbfs(&sound));
-    sound.iter_mut().for_each(|x| *x *= gain);
+    for x in &mut sound {
+        *x *= gain;
+    }
     sound
 }
 

@@ -86,8 +86,7 @@ fn twelve_minutes_with_nonces_of_60_s_lose_no_packet() {
 #[test]
 fn allocations_of_120_s_go_on_without_a_gap() {
     for transport in [TurnTransport::Udp, TurnTransport::Tcp] {
-        let options =
-            TurnOptions { lifetime: Some(120), nonce_life: Duration::from_mins(1), ..TurnOptions::default() };
+        let options = TurnOptions { lifetime: Some(120), nonce_life: Duration::from_mins(1), ..TurnOptions::default() };
         let mut sim = forced(4, transport, options);
         sim.call(EDGE, PHONE, 5 * SECOND).unwrap();
         let begun = sim.now;

@@ -25,7 +25,7 @@ pub fn write(build: &Build, files: &Tree) -> Result<PathBuf> {
     );
     let mut ours = Tree::default();
     ours.file(format!("usr/share/doc/{name}/changelog.Debian.gz"), gzip(changelog.as_bytes())?);
-    ours.file("DEBIAN/control", control(build, files, &linked(build)?)?);
+    ours.file("DEBIAN/control", control(build, files, &linked(build)?));
     ours.write(&staged)?;
 
     let package = build.out.join(format!("{name}_{}_amd64.deb", version(build)));
@@ -58,7 +58,7 @@ fn linked(build: &Build) -> Result<Vec<String>> {
     Ok(list.split(',').map(|package| package.trim().to_owned()).collect())
 }
 
-fn control(build: &Build, files: &Tree, linked: &[String]) -> Result<String> {
+fn control(build: &Build, files: &Tree, linked: &[String]) -> String {
     let app = &build.description.app;
     let linux = &build.description.linux;
     let mut depends: Vec<&str> = linked.iter().chain(&linux.loaded).map(String::as_str).collect();
@@ -66,7 +66,7 @@ fn control(build: &Build, files: &Tree, linked: &[String]) -> Result<String> {
     depends.dedup();
     let description: Vec<String> =
         build.description.paragraphs().map(|text| format!(" {}", wrapped(text, 78).join("\n "))).collect();
-    Ok(format!(
+    format!(
         "Package: {}\n\
          Version: {}\n\
          Architecture: amd64\n\
@@ -87,7 +87,7 @@ fn control(build: &Build, files: &Tree, linked: &[String]) -> Result<String> {
         app.homepage,
         lower_first(&app.summary),
         description.join("\n .\n")
-    ))
+    )
 }
 
 /// Debian's synopsis is no sentence.

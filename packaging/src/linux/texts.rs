@@ -11,8 +11,8 @@ use crate::description::Description;
 pub fn desktop(description: &Description) -> String {
     let app = &description.app;
     let linux = &description.linux;
-    let types: String = app.link_schemes.iter().map(|scheme| format!("x-scheme-handler/{scheme};")).collect();
-    let categories: String = linux.categories.iter().map(|category| format!("{category};")).collect();
+    let types: Vec<String> = app.link_schemes.iter().map(|scheme| format!("x-scheme-handler/{scheme}")).collect();
+    let (types, categories) = (types.join(";"), linux.categories.join(";"));
     format!(
         "[Desktop Entry]\n\
          Version=1.4\n\
@@ -23,9 +23,9 @@ pub fn desktop(description: &Description) -> String {
          Exec={} %u\n\
          Icon={}\n\
          Terminal=false\n\
-         Categories={categories}\n\
+         Categories={categories};\n\
          Keywords=call;phone;softphone;WebRTC;SIP;\n\
-         MimeType={types}\n\
+         MimeType={types};\n\
          StartupNotify=true\n\
          StartupWMClass={}\n",
         app.name, app.summary, app.program, linux.desktop_id, linux.desktop_id
@@ -35,7 +35,8 @@ pub fn desktop(description: &Description) -> String {
 /// `AppStream`, for software centres.
 pub fn metainfo(description: &Description, version: &str, epoch: u32) -> String {
     let app = &description.app;
-    let paragraphs: String = description.paragraphs().map(|text| format!("    <p>{}</p>\n", escape(text))).collect();
+    let paragraphs: Vec<String> = description.paragraphs().map(|text| format!("    <p>{}</p>", escape(text))).collect();
+    let paragraphs = paragraphs.join("\n");
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <component type="desktop-application">
@@ -46,7 +47,8 @@ pub fn metainfo(description: &Description, version: &str, epoch: u32) -> String 
   <project_license>{licence}</project_license>
   <developer_name>{vendor}</developer_name>
   <description>
-{paragraphs}  </description>
+{paragraphs}
+  </description>
   <launchable type="desktop-id">{desktop}.desktop</launchable>
   <url type="homepage">{homepage}</url>
   <provides>

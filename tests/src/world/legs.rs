@@ -25,7 +25,7 @@ struct Leg {
 pub struct Legs {
     host: IpAddr,
     next_port: u16,
-    legs: BTreeMap<LegId, Leg>,
+    open: BTreeMap<LegId, Leg>,
     opening: Vec<(Instant, LegId, Result<LegAddresses, LegError>)>,
     /// Streams to this host do not come up.
     pub dead: Option<IpAddr>,
@@ -33,7 +33,7 @@ pub struct Legs {
 
 impl Legs {
     pub fn new(host: IpAddr) -> Self {
-        Self { host, next_port: 10_000, legs: BTreeMap::new(), opening: Vec::new(), dead: None }
+        Self { host, next_port: 10_000, open: BTreeMap::new(), opening: Vec::new(), dead: None }
     }
 
     /// The host moved to another network: new legs have the new address, old ones are dead.
@@ -51,7 +51,7 @@ impl Legs {
                 (now, Err(LegError::Io("this computer has no such address".to_owned())))
             }
             LegKind::Host { .. } => {
-                self.legs.insert(leg, Leg { local, server: None });
+                self.open.insert(leg, Leg { local, server: None });
                 (now, Ok(LegAddresses { local, server: None, dscp }))
             }
             LegKind::Turn { host, port, transport } => match host.parse() {
@@ -59,7 +59,7 @@ impl Legs {
                 Ok(ip) => {
                     let server = SocketAddr::new(ip, *port);
                     let stream = *transport != TurnTransport::Udp;
-                    self.legs.insert(leg, Leg { local, server: Some((server, stream)) });
+                    self.open.insert(leg, Leg { local, server: Some((server, stream)) });
                     if stream && self.dead == Some(ip) {
                         (now + SILENT, Err(LegError::Silent { server, waited: SILENT }))
                     } else {
@@ -84,9 +84,9 @@ impl Legs {
             if due > now {
                 waiting.push((due, leg, result));
             } else if result.is_err() {
-                self.legs.remove(&leg);
+                self.open.remove(&leg);
                 done.push((leg, result));
-            } else if self.legs.contains_key(&leg) {
+            } else if self.open.contains_key(&leg) {
                 done.push((leg, result));
             }
         }
@@ -95,13 +95,13 @@ impl Legs {
     }
 
     pub fn close(&mut self, now: Instant, net: &mut Net, leg: LegId) {
-        if let Some(Leg { local, server: Some((server, true)) }) = self.legs.remove(&leg) {
+        if let Some(Leg { local, server: Some((server, true)) }) = self.open.remove(&leg) {
             net.send_stream(now, local, server, None);
         }
     }
 
     pub fn transmit(&mut self, now: Instant, net: &mut Net, leg: LegId, to: SocketAddr, bytes: Vec<u8>) {
-        match self.legs.get(&leg) {
+        match self.open.get(&leg) {
             Some(Leg { local, server: Some((server, true)) }) => net.send_stream(now, *local, *server, Some(bytes)),
             Some(Leg { local, .. }) => net.send(now, *local, to, bytes),
             None => {}
@@ -110,6 +110,6 @@ impl Legs {
 
     /// The leg that owns this address.
     pub fn owner(&self, address: SocketAddr) -> Option<LegId> {
-        self.legs.iter().find(|(_, leg)| leg.local == address).map(|(id, _)| *id)
+        self.open.iter().find(|(_, leg)| leg.local == address).map(|(id, _)| *id)
     }
 }

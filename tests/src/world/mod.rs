@@ -460,7 +460,7 @@ impl World {
         };
         match (to.ip(), bytes) {
             (TURN, bytes) if stream => self.turn.stream(now, &mut self.net, from, to, bytes),
-            (TURN, Some(bytes)) => self.turn.datagram(now, &mut self.net, from, to, bytes),
+            (TURN, Some(bytes)) => self.turn.datagram(now, &mut self.net, from, to, &bytes),
             (EXCHANGE, Some(bytes)) => {
                 if let Some(leg) = self.edge_legs.owner(to) {
                     self.edge.receive(now, leg, from, &bytes);

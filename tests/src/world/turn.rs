@@ -54,7 +54,7 @@ impl Turn {
         turn_server_proto::types::Instant::from_nanos((now - self.start).as_nanos() as i64)
     }
 
-    pub fn datagram(&mut self, now: Instant, net: &mut Net, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+    pub fn datagram(&mut self, now: Instant, net: &mut Net, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         if !self.stopped {
             self.take(now, net, TransportType::Udp, from, to, bytes);
         }
@@ -75,7 +75,7 @@ impl Turn {
         while let Some((message, whole)) = first_message(&buffer) {
             let message = buffer[..message].to_vec();
             buffer.drain(..whole);
-            self.take(now, net, TransportType::Tcp, from, to, message);
+            self.take(now, net, TransportType::Tcp, from, to, &message);
         }
         self.partial.insert(from, buffer);
     }
@@ -87,16 +87,16 @@ impl Turn {
         transport: TransportType,
         from: SocketAddr,
         to: SocketAddr,
-        bytes: Vec<u8>,
+        bytes: &[u8],
     ) {
         let clock = self.clock(now);
         // What comes to a relayed address belongs to the server that allocated it; the others ignore it.
         let relayed = self.relays.contains(&to);
         for index in 0..self.servers.len() {
-            if !relayed && self.transport(index) != transport {
+            if !relayed && Self::transport(index) != transport {
                 continue;
             }
-            let transmit = Transmit::new(bytes.clone(), transport, from, to);
+            let transmit = Transmit::new(bytes.to_vec(), transport, from, to);
             if let Some(reply) = self.servers[index].recv(transmit, clock) {
                 let reply = reply.build();
                 self.send(now, net, reply);
@@ -105,7 +105,7 @@ impl Turn {
         self.drain(now, net);
     }
 
-    fn transport(&self, index: usize) -> TransportType {
+    fn transport(index: usize) -> TransportType {
         if index == 0 { TransportType::Udp } else { TransportType::Tcp }
     }
 

@@ -120,6 +120,7 @@ impl Desk {
         self.harness.get_all_by_role(Role::Status).find_map(|node| node.accesskit_node().label()).unwrap_or_default()
     }
 
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is bound to one lifetime")]
     fn focused(&self) -> String {
         self.harness
             .query_all_by(|node| node.is_focused())
@@ -149,7 +150,7 @@ impl Desk {
 }
 
 fn started() -> Instant {
-    Instant::now() + scenes::HEAD_START - Duration::from_secs(60)
+    Instant::now() + scenes::HEAD_START.saturating_sub(Duration::from_mins(1))
 }
 
 fn with_call(state: CallState) -> Snapshot {
@@ -497,7 +498,7 @@ fn at_rest_nothing_is_drawn_again() {
         desk.harness.output().viewport_output.values().map(|output| output.repaint_delay).min()
     };
     assert_eq!(delay(snapshot(vec![])), Some(Duration::MAX));
-    let warm = PersistentView::Warm { until: Some(started() + Duration::from_secs(600)) };
+    let warm = PersistentView::Warm { until: Some(started() + Duration::from_mins(10)) };
     let warm = delay(Snapshot { persistent: warm, ..snapshot(vec![]) });
     assert!(warm > Some(Duration::from_secs(5)), "a warm phone counts minutes: {warm:?}");
     let mut open = talking();

@@ -269,7 +269,7 @@ mod tests {
                 if let BrowserEvent::Listening { uri, .. } = &event {
                     let port = Url::parse(uri).unwrap().port().unwrap();
                     let visit = visit.take().unwrap();
-                    std::thread::spawn(move || visit(port));
+                    std::thread::Builder::new().spawn(move || visit(port)).unwrap();
                 }
                 events.push(event);
             }

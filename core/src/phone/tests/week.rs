@@ -81,7 +81,9 @@ impl Shift {
         self.next += 1;
         self.offered += 1;
         self.sim.event(&id, "alerting", "inbound");
-        let session = if let Some(session) = warm.clone() { session } else {
+        let session = if let Some(session) = warm.clone() {
+            session
+        } else {
             let session = format!("S{}", self.next);
             self.sim.propose(&session, &id, "");
             *warm = Some(session.clone());

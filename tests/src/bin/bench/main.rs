@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use phone_tests::offhook::Offhook;
 
 /// The four rooms, by the word that `--only` takes.
-const SECTIONS: [(&str, fn(&Bench)); 4] =
+type Section = (&'static str, fn(&Bench));
+const SECTIONS: [Section; 4] =
     [("set-up", set_up::run), ("cost", cost::run), ("window", window::run), ("mouth-to-ear", mouth_to_ear::run)];
 
 /// What all sections need.

@@ -33,7 +33,8 @@ pub fn run(bench: &Bench) {
     // What the microphone hears and what the speaker plays, both recorded in the same way.
     let (said, heard) = (mouth.record("micfeed"), ear.record("spk"));
     let mut second = measure::chirp();
-    second.extend(signal::silence(SECOND.checked_sub(Duration::from_secs_f64(second.len() as f64 / 48_000.0)).unwrap()));
+    second
+        .extend(signal::silence(SECOND.checked_sub(Duration::from_secs_f64(second.len() as f64 / 48_000.0)).unwrap()));
     let speaking = mouth.play_forever("micfeed", &second);
     std::thread::sleep((CHIRPS as u32 + 3) * SECOND);
     drop(speaking);
