@@ -10,6 +10,7 @@
 
 mod dtmf;
 mod engine;
+mod flight;
 mod fuzz;
 mod gather;
 mod hosts;

@@ -654,7 +654,7 @@ impl Session {
     }
 
     pub fn poll_transmit(&mut self, now: Instant) -> Option<PeerTransmit> {
-        let PeerTransmit { from, to, bytes } = self.peer.poll_transmit()?;
+        let PeerTransmit { from, to, bytes } = self.peer.poll_transmit(now)?;
         let (real_from, real_to) = self.mobility.outbound(from, to);
         if bytes.starts_with(&STUN_SUCCESS) && real_to == to {
             // The engine underneath answers only checks that carry the session's credentials.

@@ -56,6 +56,21 @@ fn a_bad_network_still_connects_and_is_measured() {
     }
 }
 
+/// The engine underneath let both sides wait for each other once a flight of the handshake was lost.
+#[test]
+fn lost_flights_of_the_handshake_are_repeated_until_the_call_is_up() {
+    let mut times: Vec<Duration> = (0..60)
+        .map(|seed| {
+            let mut sim = Sim::new(300 + seed, 2);
+            sim.net.weather = Weather { delay: Duration::from_millis(20), jitter: Duration::from_millis(5), loss: 0.2 };
+            sim.call(EDGE, PHONE, 10 * SECOND)
+                .unwrap_or_else(|| panic!("seed {seed}: {:?} {:?}", sim.failure(EDGE), sim.failure(PHONE)))
+        })
+        .collect();
+    times.sort();
+    assert!(times[30] < SECOND && times[59] < 3 * SECOND, "{times:?}");
+}
+
 #[test]
 fn digits_go_both_ways_and_audio_waits_for_them() {
     let mut sim = call(2);

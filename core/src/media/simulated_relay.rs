@@ -216,6 +216,27 @@ fn without_a_direct_path_the_relay_is_used_and_said_to_be_needed() {
     assert!(paths.contains(&MediaPath::RelayNeeded), "{paths:?}");
 }
 
+/// Found in a test run on a busy machine: the relay had answered first and the call was held over it.
+#[test]
+fn a_relay_that_answers_first_is_not_taken_where_a_direct_path_is_a_moment_later() {
+    for seed in 0..100 {
+        let mut sim = Sim::new(200 + seed, 2);
+        sim.net.weather = Weather { delay: Duration::from_millis(1), jitter: Duration::from_millis(2), loss: 0.0 };
+        sim.signalling = Duration::from_millis(seed % 10);
+        let server = sim.net.add_turn(TurnOptions::default());
+        sim.config.servers = vec![SimTurn::as_ice_server(server, TurnTransport::Udp)];
+        let config = sim.config.clone();
+        for node in [EDGE, PHONE] {
+            sim.with(node, |engine, now| engine.prepare(now, &config));
+        }
+        sim.run(2 * SECOND);
+        sim.net.weather.loss = 0.08;
+        assert!(sim.call(EDGE, PHONE, 10 * SECOND).is_some(), "seed {seed}");
+        let paths = [EDGE, PHONE].map(|node| sim.facts(node).unwrap().path);
+        assert_eq!(paths, [MediaPath::Direct; 2], "seed {seed}");
+    }
+}
+
 #[test]
 fn of_two_servers_the_one_that_answers_first_is_used() {
     let mut sim = Sim::new(12, 2);

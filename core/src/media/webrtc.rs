@@ -33,9 +33,11 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
 use rtc::sansio::Protocol;
+use rtc::shared::error::Error;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use rtc::statistics::StatsSelector;
 
+use super::flight::{LastFlight, is_handshake};
 use super::rtp::{Report, ReportBlock, RtpPacket, SenderInfo};
 use crate::sdp::{Fingerprint, IceCredentials, Setup};
 
@@ -43,6 +45,9 @@ use crate::sdp::{Fingerprint, IceCredentials, Setup};
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// Rounds before a pair counts as failed: 30 s, longer than any start-up.
 const CHECK_ATTEMPTS: u16 = 1_500;
+/// How long a relay that answers at once waits for a direct path. A peer's address not yet signalled may be its
+/// relay's, so it waits as well.
+const DIRECT_FIRST: Duration = Duration::from_millis(60);
 /// Without an answer to consent checks for so long the path is interrupted.
 const DISCONNECTED_AFTER: Duration = Duration::from_secs(5);
 /// And after so much more consent has expired (RFC 7675 §5.1).
@@ -80,7 +85,7 @@ pub(super) enum PeerEvent {
 }
 
 /// A datagram to send from a local candidate's base.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct PeerTransmit {
     pub from: SocketAddr,
     pub to: SocketAddr,
@@ -100,7 +105,7 @@ pub(super) struct SelectedPair {
 #[error("{0}")]
 pub(super) struct PeerError(String);
 
-impl<E: Into<rtc::shared::error::Error>> From<E> for PeerError {
+impl<E: Into<Error>> From<E> for PeerError {
     fn from(error: E) -> Self {
         Self(error.into().to_string())
     }
@@ -112,6 +117,9 @@ pub(super) struct Peer {
     tap: Arc<Mutex<VecDeque<Packet>>>,
     events: VecDeque<PeerEvent>,
     early: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
+    flight: LastFlight,
+    /// Datagrams of a lost flight, to be sent again.
+    again: VecDeque<PeerTransmit>,
     nominated: bool,
     secured: bool,
 }
@@ -143,13 +151,14 @@ impl Peer {
             Some(Setup::Active) => RTCDtlsRole::Client,
             _ => RTCDtlsRole::Auto,
         };
+        let patience = if relay_only { Duration::ZERO } else { DIRECT_FIRST };
         let settings = SettingEngineBuilder::new()
             .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECK_ATTEMPTS))
             .with_ice_timeouts(Some(DISCONNECTED_AFTER), Some(FAILED_AFTER), Some(KEEPALIVE))
             .with_host_acceptance_min_wait(Some(Duration::ZERO))
             .with_srflx_acceptance_min_wait(Some(Duration::ZERO))
-            .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
-            .with_relay_acceptance_min_wait(Some(Duration::ZERO))
+            .with_prflx_acceptance_min_wait(Some(patience))
+            .with_relay_acceptance_min_wait(Some(patience))
             .with_discard_local_candidates_during_ice_restart(true)
             .with_include_loopback_candidate(true)
             .with_srtp_protection_profiles(vec![
@@ -192,7 +201,17 @@ impl Peer {
             vec![coding],
         );
         let sender = pc.add_track(track)?;
-        Ok(Self { pc, sender, tap, events: VecDeque::new(), early: VecDeque::new(), nominated: false, secured: false })
+        Ok(Self {
+            pc,
+            sender,
+            tap,
+            events: VecDeque::new(),
+            early: VecDeque::new(),
+            flight: LastFlight::default(),
+            again: VecDeque::new(),
+            nominated: false,
+            secured: false,
+        })
     }
 
     /// Makes an offer and applies it. `restart`: with new ICE credentials; candidates must be added again after.
@@ -253,6 +272,8 @@ impl Peer {
             }
             return false;
         }
+        self.flight.end();
+        self.again.extend(self.flight.asked(bytes).iter().cloned());
         let before = self.tapped();
         let transport = TransportContext {
             local_addr: local,
@@ -353,24 +374,38 @@ impl Peer {
 
     /// Runs what is due. To be called again until [`deadline`](Self::deadline) lies ahead.
     pub fn tick(&mut self, now: Instant) {
+        self.again.extend(self.flight.repeat(now).iter().cloned());
         if let Err(error) = self.pc.handle_timeout(now)
             && !self.secured
         {
-            self.events.push_back(PeerEvent::HandshakeFailed(error.to_string()));
+            let why = match error {
+                // What the crate says when it has repeated a flight as often as it may.
+                Error::ErrInvalidFsmTransition => "the other side stopped answering".to_owned(),
+                error => error.to_string(),
+            };
+            self.events.push_back(PeerEvent::HandshakeFailed(why));
         }
     }
 
     pub fn deadline(&mut self) -> Option<Instant> {
-        self.pc.poll_timeout()
+        [self.pc.poll_timeout(), self.flight.deadline()].into_iter().flatten().min()
     }
 
-    pub fn poll_transmit(&mut self) -> Option<PeerTransmit> {
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<PeerTransmit> {
+        if let Some(again) = self.again.pop_front() {
+            return Some(again);
+        }
         let message = self.pc.poll_write()?;
-        Some(PeerTransmit {
+        let datagram = PeerTransmit {
             from: message.transport.local_addr,
             to: message.transport.peer_addr,
             bytes: message.message.to_vec(),
-        })
+        };
+        if is_handshake(&datagram.bytes) {
+            let round_trip = self.check_round_trip(now);
+            self.flight.note(now, &datagram, round_trip);
+        }
+        Some(datagram)
     }
 
     pub fn poll_event(&mut self, now: Instant) -> Option<PeerEvent> {
@@ -405,6 +440,7 @@ impl Peer {
                 if !self.secured =>
             {
                 self.secured = true;
+                self.flight.done();
                 self.events.push_back(PeerEvent::Secured);
             }
             _ => {}
