@@ -472,7 +472,8 @@ pub struct Local<'a> {
     pub mid: &'a str,
     pub direction: Direction,
     pub agreed: &'a Agreed,
-    pub ssrc: u32,
+    /// None where it is better not said; the receiver then takes the one that comes.
+    pub ssrc: Option<u32>,
     pub cname: &'a str,
     /// The text after `candidate:`.
     pub candidates: &'a [String],
@@ -541,8 +542,8 @@ impl Local<'_> {
             write!(f, "a=rtpmap:{payload_type} telephone-event/{clock}\r\na=fmtp:{payload_type} 0-16\r\n")?;
         }
         write!(f, "a=ptime:20\r\na=maxptime:60\r\n")?;
-        if may_send {
-            write!(f, "a=ssrc:{} cname:{}\r\n", self.ssrc, self.cname)?;
+        if let Some(ssrc) = self.ssrc.filter(|_| may_send) {
+            write!(f, "a=ssrc:{ssrc} cname:{}\r\n", self.cname)?;
         }
         Ok(())
     }
@@ -567,7 +568,7 @@ pub fn fuzz(bytes: &[u8]) {
         mid: &remote.mid,
         direction: mirrored(remote.direction),
         agreed: &agreed,
-        ssrc: 1,
+        ssrc: Some(1),
         cname: "fuzz",
         candidates: &remote.candidates,
         end_of_candidates: remote.end_of_candidates,
@@ -615,7 +616,7 @@ mod tests {
             mid: &remote.mid,
             direction: mirrored(remote.direction),
             agreed,
-            ssrc: 7,
+            ssrc: Some(7),
             cname: "name",
             candidates,
             end_of_candidates: false,

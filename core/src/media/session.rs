@@ -116,6 +116,8 @@ pub(super) struct Session {
     description_id: u64,
     description_version: u64,
     cname: String,
+    /// A description of ours has stopped our stream.
+    stopped: bool,
     sender: RtpSender,
     reception: Reception,
     far: FarReception,
@@ -157,6 +159,7 @@ impl Session {
             description_id: (u64::from(random_u32()) << 31) | u64::from(random_u32()),
             description_version: 0,
             cname: format!("{:08x}{:08x}", random_u32(), random_u32()),
+            stopped: false,
             sender,
             reception: Reception::default(),
             far: FarReception::default(),
@@ -335,6 +338,7 @@ impl Session {
             DescriptionKind::Offer => self.wanted,
             DescriptionKind::Answer => self.direction,
         };
+        self.stopped |= !sdp::may_send(direction);
         let sdp = Local {
             session_id: self.description_id,
             version: self.description_version,
@@ -344,7 +348,9 @@ impl Session {
             mid: &self.mid,
             direction,
             agreed,
-            ssrc: self.sender.ssrc,
+            // Chromium (seen with 156) never plays a stream that a hold has stopped and that comes back announced with
+            // the same SSRC; unannounced it does.
+            ssrc: (!self.stopped).then_some(self.sender.ssrc),
             cname: &self.cname,
             candidates: &self.candidates,
             end_of_candidates: self.candidates_ended,

@@ -122,6 +122,14 @@ fn hold_and_resume_by_renegotiation_keep_the_connection() {
         assert_eq!(heard, expected, "{direction:?}");
     }
     assert_eq!(sim.count(PHONE, |event| matches!(event, MediaEvent::Up { .. })), 1);
+    let announced: Vec<bool> = (sim.engines[PHONE.0].events.iter())
+        .filter_map(|(_, event)| match event {
+            MediaEvent::Description { sdp, .. } => Some(sdp.contains("a=ssrc:")),
+            _ => None,
+        })
+        .collect();
+    // What a hold has stopped comes back unannounced: Chromium would not play it otherwise.
+    assert_eq!(announced, [true, false, false, false, false]);
 }
 
 #[test]
