@@ -116,8 +116,8 @@ pub(super) struct Session {
     description_id: u64,
     description_version: u64,
     cname: String,
-    /// A description of ours has stopped our stream.
-    stopped: bool,
+    /// Our SSRC as our descriptions tell it; none once one of them has stopped our stream.
+    announced: Option<u32>,
     sender: RtpSender,
     reception: Reception,
     far: FarReception,
@@ -159,7 +159,7 @@ impl Session {
             description_id: (u64::from(random_u32()) << 31) | u64::from(random_u32()),
             description_version: 0,
             cname: format!("{:08x}{:08x}", random_u32(), random_u32()),
-            stopped: false,
+            announced: Some(sender.ssrc),
             sender,
             reception: Reception::default(),
             far: FarReception::default(),
@@ -338,7 +338,7 @@ impl Session {
             DescriptionKind::Offer => self.wanted,
             DescriptionKind::Answer => self.direction,
         };
-        self.stopped |= !sdp::may_send(direction);
+        self.announced = self.announced.filter(|_| sdp::may_send(direction));
         let sdp = Local {
             session_id: self.description_id,
             version: self.description_version,
@@ -350,7 +350,7 @@ impl Session {
             agreed,
             // Chromium (seen with 156) never plays a stream that a hold has stopped and that comes back announced with
             // the same SSRC; unannounced it does.
-            ssrc: (!self.stopped).then_some(self.sender.ssrc),
+            ssrc: self.announced,
             cname: &self.cname,
             candidates: &self.candidates,
             end_of_candidates: self.candidates_ended,
