@@ -41,6 +41,8 @@ pub struct WindowOptions {
     pub start_practice: Option<StartPractice>,
     /// Where theme and text size are kept; `None`: nowhere.
     pub settings_file: Option<PathBuf>,
+    /// What holds, and who decided it, as of the start.
+    pub rules: phone_core::policy::Effective,
     /// Overrides the theme kept there.
     pub theme: Option<ThemeChoice>,
     /// Starts that came to this window: what they want in the dial field, if anything.
@@ -125,9 +127,11 @@ impl Link for Rc<PhoneHandle> {
 
 /// Opens the window and returns when it was closed; calls and sessions have ended cleanly then.
 pub fn run_window(options: WindowOptions) -> anyhow::Result<()> {
-    let WindowOptions { handle, wake, demo, start_practice, settings_file, theme, later_starts, form, at_once } =
+    let WindowOptions { handle, wake, demo, start_practice, settings_file, rules, theme, later_starts, form, at_once } =
         options;
-    let mut preferences = settings_file.as_deref().map(Preferences::load).unwrap_or_default();
+    let chosen = settings_file.as_deref().filter(|file| file.exists()).map(Preferences::load);
+    let mut preferences = chosen.unwrap_or_else(|| Preferences::recommended(&rules));
+    preferences.obey(&rules);
     if let Some(theme) = theme {
         preferences.theme = theme;
     }

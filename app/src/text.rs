@@ -567,6 +567,18 @@ pub fn device_changed(which: SoundRole, name: &str, why: OpenedBecause) -> Strin
     }
 }
 
+/// Why a setting cannot be changed here.
+pub fn lock_sentence(lock: &phone_core::policy::Lock) -> String {
+    use phone_core::policy::Lock;
+    match lock {
+        Lock::Policy(source) | Lock::Provisioned(source) => format!("{MANAGED}: {source}"),
+        Lock::Organisation => "Your organisation sets this".to_owned(),
+        Lock::CommandLine => "Set on the command line of this start".to_owned(),
+    }
+}
+
+pub const MANAGED: &str = "Managed by your organisation";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,9 @@ mod calls;
 mod devices;
 #[path = "cli/diagnose.rs"]
 mod diagnose;
+#[cfg(unix)]
+#[path = "cli/policy.rs"]
+mod policy;
 #[path = "cli/relay.rs"]
 mod relay;
 #[path = "cli/trouble.rs"]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::ids::CallId;
 use crate::measurement::{Measurement, MeasurementId};
+use crate::policy::{Layers, Setting, Value};
 use crate::redact::Private;
 use crate::sound::{DeviceChoice, Processing, SoundRole};
 
@@ -97,6 +98,14 @@ pub enum Command {
     },
     /// End it early; it answers as cancelled.
     CancelMeasurement(MeasurementId),
+    /// The user's choice of a setting; `None`: as if nothing had been chosen.
+    ChooseSetting {
+        setting: Setting,
+        value: Private<Option<Value>>,
+    },
+    /// Policies, files or local provisioning changed: all layers but what was chosen in the window. Counts as soon as
+    /// no call is up.
+    ReplaceSettings(Box<Layers>),
     /// Try again now instead of at the next back-off.
     Reconnect,
     /// End sessions cleanly before the program goes (a forgotten session blocks the next call).

@@ -284,6 +284,11 @@ impl Hold {
         };
     }
 
+    /// How long a session is kept without a call; counts from the next idle time on.
+    pub fn set_idle_limit(&mut self, limit: Duration) {
+        self.idle_limit = limit;
+    }
+
     pub fn poll(&mut self) -> Option<Command> {
         self.out.pop_front()
     }

@@ -25,6 +25,7 @@ pub mod measurement;
 pub mod media;
 pub mod output;
 pub mod phone;
+pub mod policy;
 pub mod quality;
 pub mod redact;
 pub mod sdp;

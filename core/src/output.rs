@@ -10,10 +10,12 @@ use crate::sound::SoundCommand;
 /// One thing to do. Outputs are values; no callback anywhere.
 #[derive(Clone, Debug)]
 pub enum Output {
+    /// `dscp`: the priority mark of its packets, 0–63.
     OpenLink {
         link: LinkId,
         url: String,
         subprotocol: &'static str,
+        dscp: u8,
     },
     CloseLink {
         link: LinkId,

@@ -3,6 +3,7 @@
 mod lines;
 mod media;
 mod notice;
+pub mod settings;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -22,6 +23,7 @@ use crate::line::genesys::{GenesysLine, LineOptions};
 use crate::line::{Line, LineCommand, LineInput, LineOutput, LineSettings, SessionEnd};
 use crate::media::{MediaStats, MediaUp, RelayPolicy, SessionConfig};
 use crate::output::{MediaCommand, Output};
+use crate::policy::{Layers, Setting};
 use crate::redact::Private;
 use crate::snapshot::{
     AccountView, PendingRequest, PhoneMissing, PhoneView, RecentCall, SettingChange, Snapshot, SoundView, Standing,
@@ -29,6 +31,7 @@ use crate::snapshot::{
 };
 use crate::sound::{ALSO_RINGERS, SoundCommand, SoundRole, Tone};
 use crate::timers::{Timers, earliest};
+use settings::Rules;
 
 /// Calls shown under "recent"; the oldest goes.
 const MAX_RECENT: usize = 50;
@@ -47,8 +50,8 @@ const MAX_LEAVING: usize = 2;
 pub struct PhoneConfig {
     /// Force relay by local policy; the server may force it too.
     pub relay: RelayPolicy,
-    /// Overrides the DSCP that the station asks for, 0–63.
-    pub dscp: Option<u8>,
+    /// What policies, files, local provisioning and the command line say.
+    pub settings: Layers,
     /// Answer incoming calls without asking (`offhook listen`).
     pub auto_answer: bool,
     /// Longest time a warm session is kept without a call; the server's own limit usually comes first.
@@ -65,7 +68,7 @@ impl Default for PhoneConfig {
     fn default() -> Self {
         Self {
             relay: RelayPolicy::All,
-            dscp: None,
+            settings: Layers::default(),
             auto_answer: false,
             idle_limit: Duration::from_mins(11),
             seed: 1,
@@ -127,6 +130,7 @@ pub struct Phone {
     sign_in_page: Option<Private<String>>,
     wrap_ups: Vec<WrapUpView>,
     settings: LineSettings,
+    rules: Rules,
     prepared: Option<SessionConfig>,
 
     calls: Vec<Call>,
@@ -161,7 +165,7 @@ impl Phone {
     }
 
     fn build(config: PhoneConfig, now: Instant, entropy: Option<Entropy>) -> Self {
-        Self {
+        let mut phone = Self {
             entropy,
             journal: Journal::new(now),
             timers: Timers::default(),
@@ -181,6 +185,7 @@ impl Phone {
             sign_in_page: None,
             wrap_ups: Vec::new(),
             settings: LineSettings::default(),
+            rules: Rules::new(&config),
             prepared: None,
             calls: Vec::new(),
             recent: VecDeque::new(),
@@ -195,7 +200,9 @@ impl Phone {
             tone: None,
             told_sound: Vec::new(),
             config,
-        }
+        };
+        phone.settle_devices();
+        phone
     }
 
     /// Takes one input that happened at `now`. Drain [`poll`](Self::poll) afterwards.
@@ -355,11 +362,7 @@ impl Phone {
             },
             Command::ApplySettings => self.apply_settings = self.line.is_some(),
             Command::StopPersistentConnection => self.hold.handle(now, hold::Input::Stop),
-            Command::ChooseDevice { role, choice } => {
-                self.role_view(role).choice = choice.clone();
-                self.sound(SoundCommand::Choose { role, choice });
-                self.settle_volume(role);
-            }
+            Command::ChooseDevice { role, choice } => self.choose_device(now, role, choice),
             Command::SetVolume { role, percent } => {
                 let device = self.device_of_role(role).unwrap_or_default();
                 self.set_volume(role, device, percent);
@@ -376,6 +379,8 @@ impl Phone {
                 self.sound.processing = processing;
                 self.sound(SoundCommand::Process(processing));
             }
+            Command::ChooseSetting { setting, value } => self.choose_setting(now, setting, value.into_inner()),
+            Command::ReplaceSettings(layers) => self.replace_settings(now, *layers),
             Command::Reconnect => self.tell_line(now, LineCommand::Connect),
         }
     }
@@ -440,6 +445,7 @@ impl Phone {
         self.sign_in_page = None;
         self.wrap_ups.clear();
         self.settings = LineSettings::default();
+        self.rules.forget_service();
         self.prepared = None;
         self.standing = Standing::SignedOut;
         if std::mem::take(&mut self.registered) {
@@ -578,16 +584,14 @@ impl Phone {
     }
 
     fn session_config(&self) -> SessionConfig {
-        let relay = if self.config.relay == RelayPolicy::ForceRelay || self.settings.relay_forced {
-            RelayPolicy::ForceRelay
-        } else {
-            RelayPolicy::All
-        };
+        let rules = &self.rules.effective;
+        let relay = if rules.is_on(Setting::ForceRelay) { RelayPolicy::ForceRelay } else { RelayPolicy::All };
         let default = SessionConfig::default();
+        let dscp = rules.integer(Setting::Dscp).and_then(|dscp| u8::try_from(dscp).ok());
         SessionConfig {
             relay,
             servers: self.settings.servers.clone(),
-            dscp: self.config.dscp.or(self.settings.dscp).unwrap_or(default.dscp).min(63),
+            dscp: dscp.unwrap_or(default.dscp).min(63),
             codecs: default.codecs,
         }
     }
@@ -605,7 +609,8 @@ impl Phone {
             let moved = self.drain_lines(now);
             self.settle_hold(now);
             let commanded = self.drain_hold(now);
-            if !moved && !commanded {
+            let adopted = self.settle_settings(now);
+            if !moved && !commanded && !adopted {
                 break;
             }
         }
@@ -716,7 +721,7 @@ impl Phone {
         });
         let tone = if incoming && busy {
             Some(Tone::CallWaiting)
-        } else if incoming && !self.config.auto_answer {
+        } else if incoming && !self.answers_by_itself() {
             Some(Tone::Ring)
         } else if ringing {
             Some(Tone::Ringback)
@@ -775,7 +780,9 @@ impl Phone {
 
     fn forward(&mut self, output: LineOutput) {
         self.out.push_back(match output {
-            LineOutput::OpenLink { link, url, subprotocol } => Output::OpenLink { link, url, subprotocol },
+            LineOutput::OpenLink { link, url, subprotocol } => {
+                Output::OpenLink { link, url, subprotocol, dscp: self.rules.transport_dscp() }
+            }
             LineOutput::CloseLink { link } => Output::CloseLink { link },
             LineOutput::SendText { link, text } => Output::SendText { link, text },
             LineOutput::Http(request) => Output::Http(request),

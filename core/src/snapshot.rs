@@ -1,6 +1,7 @@
 //! The immutable picture of the phone, for the screens, the command line and support.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -9,6 +10,7 @@ use crate::command::SpeakWith;
 use crate::event::{CallDirection, EndReason, Notice, Quality};
 use crate::ids::CallId;
 use crate::media::{IceServer, MediaUp};
+use crate::policy::Effective;
 use crate::redact::Private;
 use crate::sound::{DeviceChoice, Processing, SoundDevice, SoundProblem};
 
@@ -40,6 +42,12 @@ pub struct Snapshot {
     /// STUN and TURN servers that the service names, and the mark for media (0–63): for diagnosis.
     pub media_servers: Vec<IceServer>,
     pub dscp: u8,
+    /// What holds, and who decided it.
+    pub settings: Arc<Effective>,
+    /// What held when this sign-in began to work; `None` while signed out.
+    pub session_settings: Option<Arc<Effective>>,
+    /// New policies or files wait for the end of the call.
+    pub settings_wait: bool,
     /// Changes whenever the snapshot does.
     pub revision: u64,
 }

@@ -63,6 +63,7 @@ impl TestPhone {
             sound,
             wake,
             data_dir: None,
+            read_settings: None,
             allow_loopback: true,
             open_browser: Arc::new(|_| false),
             extra_ca: None,

@@ -5,6 +5,7 @@ mod dist;
 mod docs;
 mod install;
 mod npm;
+mod policy;
 mod run;
 mod test;
 mod tidy;
@@ -51,6 +52,12 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Write what follows from packaging/policy/schema.toml: the Rust reader, templates, documentation
+    Policy {
+        /// Write nothing, only tell what is not current
+        #[arg(long)]
+        check: bool,
+    },
     /// Check the rules that no compiler knows
     Tidy,
     /// Write the pages of the manual that are made from the program: docs/diagnosis.md
@@ -74,6 +81,7 @@ fn main() -> ExitCode {
         Some(Chore::Ci) => test::ci(),
         Some(Chore::Bench { arguments }) => bench::bench(&arguments),
         Some(Chore::Dist { system, check }) => dist::dist(system, check),
+        Some(Chore::Policy { check }) => policy::policy(check),
         Some(Chore::Tidy) => tidy::tidy(),
         Some(Chore::Docs) => docs::docs(),
         Some(Chore::Screenshots { folder, only }) => run::screenshots(&folder, only.as_deref()),

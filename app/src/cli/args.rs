@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use phone_audio::sound::Choice;
 
+use super::policy::PolicyArgs;
 use crate::os::link::dial_text;
 
 use super::values::{FaultAt, TurnUrl, duration, fault, input, output, turn_url};
@@ -96,6 +97,7 @@ pub enum Task {
     /// List microphones and speakers with the ids that --input and --output take
     Devices,
     Diagnose(DiagnoseArgs),
+    Policy(PolicyArgs),
     Exchange(ExchangeArgs),
     /// Print the manual page
     #[command(hide = true)]

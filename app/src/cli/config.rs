@@ -1,13 +1,16 @@
-//! The settings file, and what comes of it and the command line together.
+//! What is in force: policies, the settings file, the command line and what was chosen in the window, decided by one
+//! engine.
 
 use std::io::{BufRead, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use phone_audio::sound::Choice;
 use phone_core::Private;
 use phone_core::command::{HostOverrides, Service};
-use phone_core::sound::SoundRole;
-use serde::Deserialize;
+use phone_core::policy::{Effective, Finding, Layer, Layers, Resolved, Setting, Source, Trouble, Value, read, resolve};
+use phone_io::net::tls::Trust;
+use phone_io::policy::{Places, ReadSettings};
 
 use super::args::Common;
 use super::exit::Failure;
@@ -15,59 +18,13 @@ use super::values::{input, output};
 
 /// Larger is not ours.
 const FILE_LIMIT: u64 = 64 * 1024;
-const KEYS: [&str; 11] = [
-    "exchange",
-    "account",
-    "region",
-    "client_id",
-    "redirect_ports",
-    "hosts",
-    "ca",
-    "force_relay",
-    "dscp",
-    "log",
-    "sound",
-];
 /// Longest token that is read, in bytes.
 const TOKEN_LIMIT: u64 = 16 * 1024;
-const SOUND_KEYS: [&str; 3] = ["microphone", "speaker", "ringer"];
+/// Lines that are taken off the end of a broken file at most.
+const SALVAGE_LINES: usize = 64;
 
-/// The file, as it is written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct File {
-    exchange: Option<String>,
-    account: Option<String>,
-    region: Option<String>,
-    client_id: Option<String>,
-    redirect_ports: Vec<u16>,
-    hosts: HostsTable,
-    ca: Option<PathBuf>,
-    force_relay: bool,
-    dscp: Option<u8>,
-    log: Option<String>,
-    sound: SoundTable,
-}
-
-/// Hosts that do not follow from the region.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct HostsTable {
-    login: Option<String>,
-    api: Option<String>,
-    streaming: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct SoundTable {
-    microphone: Option<String>,
-    speaker: Option<String>,
-    ringer: Option<String>,
-}
-
-/// What is in force: the command line over the file over the defaults.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// What is in force.
+#[derive(Clone, Default)]
 pub struct Settings {
     pub demo: bool,
     pub exchange: Option<String>,
@@ -77,15 +34,19 @@ pub struct Settings {
     pub token: Option<Private<String>>,
     /// Certificates that are trusted beside the system's.
     pub ca: Option<PathBuf>,
-    pub force_relay: bool,
-    /// Overrides what the station asks for, 0–63.
-    pub dscp: Option<u8>,
     pub log: Option<String>,
     pub microphone: Option<Choice>,
     pub speaker: Option<Choice>,
     pub ringer: Option<Choice>,
-    /// Words in the file that mean nothing, to be told.
-    pub unknown: Vec<String>,
+    /// Everything, decided.
+    pub effective: Effective,
+    /// All layers but what was chosen in the window.
+    pub layers: Layers,
+    /// What was ignored, and why.
+    pub findings: Vec<Finding>,
+    /// Policies and files that were read.
+    pub sources: Vec<String>,
+    pub reader: Reader,
 }
 
 /// Folders of this user; `None` where the system has no home folder.
@@ -93,93 +54,238 @@ pub fn folders() -> Option<directories::ProjectDirs> {
     directories::ProjectDirs::from("", "", "offhook")
 }
 
-impl Settings {
-    /// Reads the file named on the command line, or the usual one if it is there.
-    pub fn load(common: &Common) -> Result<Self, Failure> {
-        let (path, must) = match &common.config {
-            Some(path) => (Some(path.clone()), true),
-            None => (folders().map(|folders| folders.config_dir().join("offhook.toml")), false),
-        };
-        let text = match path.as_deref().map(read) {
-            Some(Err(error)) if must || error.kind() != std::io::ErrorKind::NotFound => {
-                let path = path.unwrap_or_default();
-                return Err(Failure::usage(
-                    "config-unreadable",
-                    format!("The settings file {} cannot be read: {error}.", path.display()),
-                    "Check its path and who may read it, or leave --config out.",
-                ));
+/// Where the phone keeps devices, volumes and the selected station.
+pub fn data_dir() -> Option<PathBuf> {
+    folders().map(|folders| folders.data_dir().to_owned())
+}
+
+/// Reads all there is to read, at the start and whenever something may have changed.
+#[derive(Clone, Default)]
+pub struct Reader {
+    common: Common,
+    file: Option<PathBuf>,
+    /// `None`: no policies (tests).
+    places: Option<Places>,
+}
+
+/// What a [`Reader`] found.
+#[derive(Default)]
+struct Found {
+    layers: Layers,
+    findings: Vec<Finding>,
+    sources: Vec<String>,
+}
+
+impl Reader {
+    fn read(&self) -> Found {
+        let mut found = Found::default();
+        if let Some(places) = &self.places {
+            let policies = phone_io::policy::read(places);
+            found.layers = policies.layers;
+            found.findings = policies.findings;
+            found.sources = policies.sources;
+        }
+        if let Some(path) = &self.file {
+            let place = path.display().to_string();
+            match read_file(path) {
+                Ok(text) => {
+                    found.sources.push(place.clone());
+                    file_layer(&text, &place, &mut found);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    let text = format!("it cannot be read ({error}); it was ignored");
+                    found.findings.push(Finding::new(&place, "", Trouble::Unreadable, text));
+                }
             }
-            Some(Ok(text)) => text,
-            Some(Err(_)) | None => String::new(),
+        }
+        self.command_line(&mut found.layers);
+        found
+    }
+
+    fn command_line(&self, layers: &mut Layers) {
+        let common = &self.common;
+        let texts = [
+            (Setting::Exchange, &common.exchange),
+            (Setting::Account, &common.account),
+            (Setting::Region, &common.region),
+            (Setting::ClientId, &common.client_id),
+            (Setting::Log, &common.log),
+        ];
+        let texts = texts.into_iter().filter_map(|(setting, text)| Some((setting, Value::Text(text.clone()?))));
+        let relay = common.force_relay.then_some((Setting::ForceRelay, Value::Bool(true)));
+        for (setting, value) in texts.chain(relay) {
+            // What does not fit is told at the start: see `check_options`.
+            if let Ok(value) = setting.entry().accept(value) {
+                layers.set(setting, value, Source::new(Layer::CommandLine, ""));
+            }
+        }
+    }
+
+    /// For the phone, which looks now and then whether something changed.
+    pub fn again(&self) -> ReadSettings {
+        let reader = self.clone();
+        Arc::new(move || reader.read().layers)
+    }
+}
+
+impl Settings {
+    /// Reads policies, the file named on the command line or the usual one, and what was chosen in the window.
+    pub fn load(common: &Common) -> Result<Self, Failure> {
+        let config = folders().map(|folders| folders.config_dir().to_owned());
+        if let Some(path) = &common.config
+            && let Err(error) = read_file(path)
+        {
+            return Err(Failure::usage(
+                "config-unreadable",
+                format!("The settings file {} cannot be read: {error}.", path.display()),
+                "Check its path and who may read it, or leave --config out.",
+            ));
+        }
+        let usual = config.as_ref().map(|folder| folder.join("offhook.toml"));
+        let reader = Reader {
+            common: common.clone(),
+            file: common.config.clone().or(usual),
+            places: Some(Places::of_system(config)),
         };
-        let mut settings = Self::from_text(&text, common).map_err(|why| {
-            Failure::usage(
-                "config-broken",
-                format!("The settings file {} cannot be used: {why}.", path.unwrap_or_default().display()),
-                "Mend that line, or use another file with --config.",
-            )
-        })?;
-        settings.token = token(common, &mut std::io::stdin().lock())?;
+        check_options(common)?;
+        let token = token(common, &mut std::io::stdin().lock())?;
         // Practice starts afresh each time, as its window does.
-        if let Some(folder) = data_dir().filter(|_| !settings.demo) {
-            settings.fall_back_on(phone_io::chosen_devices(&folder));
-        }
-        Ok(settings)
+        let chosen = data_dir().filter(|_| !common.demo).map(|folder| phone_io::chosen(&folder)).unwrap_or_default();
+        Ok(Self { token, ..Self::decide(reader, &chosen) })
     }
 
-    /// Devices that were chosen in the window, for roles that nothing else is said of.
-    fn fall_back_on(&mut self, chosen: Vec<(SoundRole, String)>) {
-        for (role, id) in chosen {
-            let choice = match role {
-                SoundRole::Microphone => &mut self.microphone,
-                SoundRole::Speaker => &mut self.speaker,
-                SoundRole::Ringer => &mut self.ringer,
-            };
-            choice.get_or_insert(Choice::Device(id));
+    fn decide(reader: Reader, chosen: &Layers) -> Self {
+        let Found { layers, mut findings, sources } = reader.read();
+        let mut all = layers.clone();
+        all.merge(chosen);
+        let effective = resolve(&all);
+        for resolved in effective.iter() {
+            for given in resolved.overruled() {
+                let why = match given.ignored {
+                    Some(ignored) => ignored.words().to_owned(),
+                    None => format!("{} says otherwise", resolved.origin),
+                };
+                let entry = resolved.setting.entry();
+                let what = format!(
+                    "{} is {}, not {}: {why}",
+                    entry.title,
+                    entry.words(resolved.value.as_ref()),
+                    entry.words(Some(&given.value))
+                );
+                findings.push(Finding::new(&given.source.to_string(), entry.key, Trouble::Conflict, what));
+            }
         }
-    }
-
-    fn from_text(text: &str, common: &Common) -> Result<Self, String> {
-        let wrong = |error: toml::de::Error| error.message().replace('\n', " ");
-        let table: toml::Table = toml::from_str(text).map_err(wrong)?;
-        let unknown = unknown_words(&table);
-        let file: File = toml::from_str(text).map_err(wrong)?;
-        if file.dscp.is_some_and(|dscp| dscp > 63) {
-            return Err("dscp is a number from 0 to 63".to_owned());
-        }
-        let sound = |text: &Option<String>, read: fn(&str) -> Result<Choice, String>| match text {
-            Some(text) => read(text).map(Some),
-            None => Ok(None),
+        let demo = reader.common.demo;
+        // Some values only their users can judge.
+        let mut ignore = |resolved: &Resolved, why: &str| {
+            let (place, key) = (resolved.origin.to_string(), resolved.setting.entry().key);
+            findings.push(Finding::new(&place, key, Trouble::BadValue, format!("{why}; it was ignored")));
         };
-        Ok(Self {
-            demo: common.demo,
-            // --demo means the exchange inside, whatever the file says.
-            exchange: common.exchange.clone().or(file.exchange).filter(|_| !common.demo),
-            account: common.account.clone().or(file.account).unwrap_or_else(|| "ana".to_owned()),
-            service: common.region.clone().or(file.region).filter(|_| !common.demo && common.exchange.is_none()).map(
-                |environment| Service {
-                    environment,
-                    client_id: common.client_id.clone().or(file.client_id).unwrap_or_default(),
-                    hosts: HostOverrides {
-                        login: file.hosts.login,
-                        api: file.hosts.api,
-                        streaming: file.hosts.streaming,
-                    },
-                    redirect_ports: file.redirect_ports,
-                    ..Service::default()
-                },
-            ),
+        let of = |setting| Some((effective.get(setting)?, effective.text(setting)?));
+        let log = of(Setting::Log).and_then(|(resolved, text)| match super::log_filter(text) {
+            // Who types it gets an error instead, when the log is opened.
+            Err(why) if resolved.origin.layer != Layer::CommandLine => {
+                ignore(resolved, &why);
+                None
+            }
+            _ => Some(text.to_owned()),
+        });
+        let ca = of(Setting::Ca).and_then(|(resolved, text)| match Trust::with_file(Path::new(text)) {
+            Ok(_) => Some(PathBuf::from(text)),
+            Err(why) => {
+                ignore(resolved, &format!("{text} cannot be used ({why})"));
+                None
+            }
+        });
+        let mut usable = |setting, read: &dyn Fn(&str) -> Result<Choice, String>| {
+            let (resolved, text) = of(setting)?;
+            read(text).map_err(|why| ignore(resolved, &why)).ok()
+        };
+        let [microphone, speaker, ringer] = [
+            usable(Setting::SoundMicrophone, &input),
+            usable(Setting::SoundSpeaker, &output),
+            usable(Setting::SoundRinger, &output),
+        ];
+        let text = |setting| effective.text(setting).map(str::to_owned);
+        // Of a practice exchange and a live service the one counts that somebody stronger asked for.
+        let strength = |setting| effective.get(setting).map(|resolved| resolved.origin.layer);
+        let practice_is_stronger = strength(Setting::Exchange) > strength(Setting::Region);
+        let service_is_stronger = strength(Setting::Region) > strength(Setting::Exchange);
+        Self {
+            demo,
+            // --demo means the exchange inside, whatever else is said.
+            exchange: text(Setting::Exchange).filter(|_| !demo && !service_is_stronger),
+            account: text(Setting::Account).unwrap_or_else(|| "ana".to_owned()),
+            service: service(&effective).filter(|_| !demo && !practice_is_stronger),
             token: None,
-            ca: file.ca,
-            force_relay: common.force_relay || file.force_relay,
-            dscp: file.dscp,
-            log: common.log.clone().or(file.log),
-            microphone: sound(&file.sound.microphone, input)?,
-            speaker: sound(&file.sound.speaker, output)?,
-            ringer: sound(&file.sound.ringer, output)?,
-            unknown,
+            ca,
+            log,
+            microphone,
+            speaker,
+            ringer,
+            layers,
+            findings,
+            sources,
+            effective,
+            reader,
+        }
+    }
+
+    /// What was asked for on the command line in vain: worth a word at once, not only in the report.
+    pub fn in_vain(&self) -> impl Iterator<Item = String> {
+        let given = self.effective.iter().flat_map(|resolved| resolved.overruled().map(move |given| (resolved, given)));
+        given.filter(|(_, given)| given.source.layer == Layer::CommandLine).map(|(resolved, _)| {
+            let entry = resolved.setting.entry();
+            let option = entry.option.unwrap_or(entry.key);
+            format!(
+                "{option} has no effect: “{}” is {}, set by {}.",
+                entry.title,
+                entry.words(resolved.value.as_ref()),
+                resolved.origin
+            )
         })
     }
+}
+
+/// The live service that is named, if one is.
+fn service(effective: &Effective) -> Option<Service> {
+    let text = |setting| effective.text(setting).map(str::to_owned);
+    Some(Service {
+        environment: text(Setting::Region)?,
+        client_id: text(Setting::ClientId).unwrap_or_default(),
+        hosts: HostOverrides {
+            login: text(Setting::HostsLogin),
+            api: text(Setting::HostsApi),
+            streaming: text(Setting::HostsStreaming),
+        },
+        // The schema let nothing through but ports.
+        redirect_ports: effective.list(Setting::RedirectPorts).iter().filter_map(|port| port.parse().ok()).collect(),
+        ..Service::default()
+    })
+}
+
+/// A person who types an option waits for the answer, so what cannot be is an error here, and no finding.
+fn check_options(common: &Common) -> Result<(), Failure> {
+    common.exchange.as_deref().map(super::station::checked_origin).transpose()?;
+    let options = [
+        (Setting::Account, &common.account),
+        (Setting::Region, &common.region),
+        (Setting::ClientId, &common.client_id),
+    ];
+    for (setting, text) in options {
+        let Some(text) = text else { continue };
+        let entry = setting.entry();
+        if let Err(why) = entry.accept(Value::Text(text.clone())) {
+            let option = entry.option.unwrap_or(entry.key);
+            return Err(Failure::usage(
+                "bad-option",
+                format!("{option} cannot be `{text}`: {why}."),
+                "Write it another way, or leave it out.",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The token of the command line, of stdin where it says so, or of the environment.
@@ -209,7 +315,7 @@ fn no_token(why: &str) -> Failure {
     )
 }
 
-fn read(path: &Path) -> std::io::Result<String> {
+fn read_file(path: &Path) -> std::io::Result<String> {
     let facts = std::fs::metadata(path)?;
     if !facts.is_file() || facts.len() > FILE_LIMIT {
         return Err(std::io::Error::other("it is no settings file"));
@@ -217,24 +323,65 @@ fn read(path: &Path) -> std::io::Result<String> {
     std::fs::read_to_string(path)
 }
 
-fn unknown_words(table: &toml::Table) -> Vec<String> {
-    let sound = table.get("sound").and_then(toml::Value::as_table);
-    let top = table.keys().filter(|key| !KEYS.contains(&key.as_str())).cloned();
-    let below = sound.into_iter().flat_map(toml::Table::keys).filter(|key| !SOUND_KEYS.contains(&key.as_str()));
-    top.chain(below.map(|key| format!("sound.{key}"))).collect()
-}
-
-/// Where the phone keeps devices, volumes and the selected station.
-pub fn data_dir() -> Option<PathBuf> {
-    folders().map(|folders| folders.data_dir().to_owned())
+/// A file that is broken at one place is read up to there.
+fn file_layer(text: &str, place: &str, found: &mut Found) {
+    let table = match toml::from_str::<toml::Table>(text) {
+        Ok(table) => table,
+        Err(error) => {
+            let why = error.message().replace('\n', " ");
+            let lines: Vec<&str> = text.lines().collect();
+            let rest = (1..=lines.len().min(SALVAGE_LINES))
+                .find_map(|less| toml::from_str(&lines.get(..lines.len() - less)?.join("\n")).ok());
+            let read = if rest.is_some() { "only what stands before it counts" } else { "it was ignored" };
+            found.findings.push(Finding::new(place, "", Trouble::Unreadable, format!("it is broken ({why}); {read}")));
+            rest.unwrap_or_default()
+        }
+    };
+    let mut values = Vec::new();
+    for (key, value) in table {
+        match value {
+            toml::Value::Table(below) => {
+                values.extend(below.into_iter().map(|(name, value)| (format!("{key}.{name}"), value)))
+            }
+            value => values.push((key, value)),
+        }
+    }
+    let values = values.into_iter().map(|(key, value)| (key, serde_json::to_value(value).unwrap_or_default()));
+    let source = Source::new(Layer::File, place);
+    read::file_values(values, &source, &mut found.layers, &mut found.findings);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn settings(text: &str, common: &Common) -> Result<Settings, String> {
-        Settings::from_text(text, common)
+    /// From a file with this text, a command line and choices of the window.
+    struct Try(PathBuf);
+
+    impl Try {
+        fn new(name: &str, text: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("offhook-config-{}-{name}.toml", std::process::id()));
+            std::fs::write(&path, text).expect("the temporary folder can be written");
+            Self(path)
+        }
+
+        fn settings(&self, common: &Common, chosen: &Layers) -> Settings {
+            Settings::decide(Reader { common: common.clone(), file: Some(self.0.clone()), places: None }, chosen)
+        }
+    }
+
+    impl Drop for Try {
+        fn drop(&mut self) {
+            std::fs::remove_file(&self.0).ok();
+        }
+    }
+
+    fn from_text(name: &str, text: &str) -> Settings {
+        Try::new(name, text).settings(&Common::default(), &Layers::default())
+    }
+
+    fn told(settings: &Settings) -> String {
+        settings.findings.iter().map(|finding| format!("{finding}\n")).collect()
     }
 
     const FILE: &str = r#"
@@ -251,49 +398,85 @@ mod tests {
 
     #[test]
     fn the_file_is_read_and_what_it_does_not_mean_is_told() {
-        let settings = settings(FILE, &Common::default()).expect("it is well formed");
+        let settings = from_text("read", FILE);
         assert_eq!(settings.exchange.as_deref(), Some("http://127.0.0.1:8443"));
-        assert_eq!((settings.account.as_str(), settings.force_relay, settings.dscp), ("ben", true, Some(0)));
+        assert_eq!(settings.account, "ben");
+        assert!(settings.effective.is_on(Setting::ForceRelay));
+        assert_eq!(settings.effective.integer(Setting::Dscp), Some(0));
         assert_eq!(settings.microphone, Some(Choice::Tone(440.0)));
         assert_eq!(settings.speaker, Some(Choice::Device("pulseaudio:spk".to_owned())));
-        assert_eq!(settings.unknown, ["colour", "sound.horn"]);
+        let told = told(&settings);
+        assert!(told.contains("colour: there is no such setting") && told.contains("sound.horn: "), "{told}");
+        assert_eq!(settings.findings.len(), 2);
     }
 
     #[test]
     fn the_command_line_wins_over_the_file() {
         let common = Common { account: Some("zoe".to_owned()), demo: true, ..Common::default() };
-        let settings = settings(FILE, &common).expect("it is well formed");
+        let settings = Try::new("wins", FILE).settings(&common, &Layers::default());
         assert_eq!(settings.account, "zoe");
         assert_eq!((settings.demo, settings.exchange), (true, None));
     }
 
     #[test]
-    fn devices_chosen_in_the_window_count_where_nothing_else_is_said() {
-        let mut settings = settings(FILE, &Common::default()).expect("it is well formed");
-        let device = |id: &str| Choice::Device(id.to_owned());
-        settings.fall_back_on(vec![(SoundRole::Microphone, "a".to_owned()), (SoundRole::Ringer, "b".to_owned())]);
-        assert_eq!((settings.microphone, settings.ringer), (Some(Choice::Tone(440.0)), Some(device("b"))));
+    fn what_was_chosen_in_the_window_last_wins_over_the_file() {
+        let mut chosen = Layers::default();
+        let you = || Source::new(Layer::Chosen, "");
+        chosen.set(Setting::SoundMicrophone, Value::Text("device:a".to_owned()), you());
+        chosen.set(Setting::SoundRinger, Value::Text("device:b".to_owned()), you());
+        let settings = Try::new("chosen", FILE).settings(&Common::default(), &chosen);
+        let device = |id: &str| Some(Choice::Device(id.to_owned()));
+        assert_eq!((settings.microphone, settings.ringer), (device("a"), device("b")));
     }
 
     #[test]
     fn without_a_file_the_user_is_ana() {
-        let settings = settings("", &Common::default()).expect("nothing is needed");
-        assert_eq!(settings, Settings { account: "ana".to_owned(), ..Settings::default() });
+        let settings = from_text("empty", "");
+        assert_eq!((settings.account.as_str(), settings.exchange, settings.findings.len()), ("ana", None, 0));
     }
 
     #[test]
     fn a_live_service_is_named_on_the_command_line_or_in_the_file() {
-        let text = "region = 'mypurecloud.ie'\nclient_id = 'c'\nredirect_ports = [21451]\nca = 'x.pem'\n[hosts]\nlogin = 'https://sso.x'";
-        let service = settings(text, &Common::default()).expect("it is well formed").service.expect("a service");
+        let file = Try::new(
+            "live",
+            "region = 'mypurecloud.ie'\nclient_id = 'c'\nredirect_ports = [21451]\nca = 'x.pem'\n[hosts]\n\
+            login = 'https://sso.x'",
+        );
+        let of = |common: Common| file.settings(&common, &Layers::default());
+        let settings = of(Common::default());
+        assert_eq!(settings.ca, None, "no such file");
+        assert!(told(&settings).contains("ca: x.pem cannot be used"), "{}", told(&settings));
+        let service = settings.service.expect("it is in the file");
         assert_eq!((service.environment.as_str(), service.client_id.as_str()), ("mypurecloud.ie", "c"));
         assert_eq!((service.redirect_ports, service.hosts.login.as_deref()), (vec![21451], Some("https://sso.x")));
-        let common = Common { region: Some("mypurecloud.de".into()), ..Common::default() };
-        assert_eq!(
-            settings(text, &common).expect("as before").service.expect("a service").environment,
-            "mypurecloud.de"
-        );
-        let demo = Common { demo: true, ..Common::default() };
-        assert_eq!(settings(text, &demo).expect("as before").service, None);
+        let region = of(Common { region: Some("mypurecloud.de".into()), ..Common::default() });
+        assert_eq!(region.service.map(|service| service.environment).as_deref(), Some("mypurecloud.de"));
+        let practice = of(Common { exchange: Some("http://127.0.0.1:1".into()), ..Common::default() });
+        assert_eq!((practice.service, practice.exchange.as_deref()), (None, Some("http://127.0.0.1:1")));
+        assert_eq!(of(Common { demo: true, ..Common::default() }).service, None);
+    }
+
+    #[test]
+    fn a_service_that_the_organisation_names_cannot_be_left_for_another() {
+        let file = Try::new("region", "region = 'mypurecloud.ie'");
+        let mut policy = Layers::default();
+        let source = || Source::new(Layer::MandatoryMachine, "p.json");
+        policy.set(Setting::Region, Value::Text("mypurecloud.de".to_owned()), source());
+        let common = Common { exchange: Some("http://127.0.0.1:1".into()), ..Common::default() };
+        let settings = file.settings(&common, &policy);
+        assert_eq!(settings.exchange, None);
+        assert_eq!(settings.service.map(|service| service.environment).as_deref(), Some("mypurecloud.de"));
+    }
+
+    #[test]
+    fn an_option_that_cannot_be_is_an_error_with_its_name() {
+        for (common, option) in [
+            (Common { region: Some("my cloud".into()), ..Common::default() }, "--region"),
+            (Common { account: Some(String::new()), ..Common::default() }, "--account"),
+        ] {
+            let failure = check_options(&common).expect_err("it cannot be");
+            assert!(failure.notice.text.contains(option), "{failure:?}");
+        }
     }
 
     #[test]
@@ -313,16 +496,59 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_told_in_words() {
-        for text in ["account", "account = 7", "dscp = 64", "dscp = 4711", "[sound]\nmicrophone = 'null'", "\u{0}"] {
-            assert!(settings(text, &Common::default()).is_err_and(|why| !why.contains('\n')), "{text}");
+    fn values_that_do_not_fit_are_told_and_the_rest_counts() {
+        for (index, text) in [
+            "account = 7",
+            "dscp = 64",
+            "dscp = 4711",
+            "force_relay = 'maybe'",
+            "sound.microphone = 'null'",
+            "log = 'phone_io=loud'",
+            "exchange = 'the one upstairs'",
+            "redirect_ports = [0]",
+            "ca = '/no/such/file'",
+        ]
+        .iter()
+        .enumerate()
+        {
+            let settings = from_text(&format!("bad-{index}"), &format!("client_id = 'c'\n{text}"));
+            assert_eq!(settings.effective.text(Setting::ClientId), Some("c"), "{text}");
+            assert_eq!((&settings.log, &settings.ca, &settings.exchange), (&None, &None, &None), "{text}");
+            assert_eq!(settings.findings.len(), 1, "{text}: {}", told(&settings));
+            assert!(!told(&settings).trim().contains('\n'), "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_cut_in_half_starts_the_phone_with_its_first_half() {
+        for cut in 1..FILE.len() {
+            let settings = from_text("half", &FILE[..cut]);
+            if FILE[..cut].contains("account = \"ben\"\n") {
+                assert_eq!(settings.account, "ben", "cut at {cut}");
+            }
+        }
+        let settings = from_text("half", "account = 'ben'\nforce_relay = tr");
+        assert!(told(&settings).contains("only what stands before it counts"), "{}", told(&settings));
+        let settings = from_text("half", "\u{0}");
+        assert_eq!((settings.account.as_str(), settings.findings.len()), ("ana", 1));
+    }
+
+    #[test]
+    fn an_option_in_vain_is_told_with_who_decided() {
+        let common = Common { account: Some("zoe".to_owned()), ..Common::default() };
+        let mut policy = Layers::default();
+        policy.set(Setting::Account, Value::Text("ben".to_owned()), Source::new(Layer::MandatoryMachine, "p.json"));
+        let settings = Try::new("vain", "account = 'eve'").settings(&common, &policy);
+        assert_eq!(settings.account, "ben");
+        let told: Vec<String> = settings.in_vain().collect();
+        assert_eq!(told, ["--account has no effect: “Account” is ben, set by policy for this computer p.json."]);
+        assert_eq!(settings.findings.len(), 2, "the file's wish is in the report too");
     }
 
     #[test]
     fn a_file_that_was_named_has_to_be_there() {
         let common = Common { config: Some("/no/such/offhook.toml".into()), ..Common::default() };
-        let failure = Settings::load(&common).expect_err("it is not there");
+        let failure = Settings::load(&common).err().expect("it is not there");
         assert!(failure.notice.text.contains("/no/such/offhook.toml"), "{failure:?}");
     }
 }

@@ -11,6 +11,7 @@ mod human;
 mod interrupt;
 mod lines;
 mod listen;
+mod policy;
 mod run;
 mod sound;
 mod station;
@@ -21,6 +22,7 @@ mod window;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use phone_core::policy::Trouble;
 use tracing_subscriber::EnvFilter;
 
 use args::{Arguments, Task};
@@ -64,8 +66,12 @@ pub fn main() -> ExitCode {
 fn start(arguments: &Arguments, voice: &mut Voice) -> Result<Exit, Failure> {
     let settings = Settings::load(&arguments.common)?;
     start_log(settings.log.as_deref())?;
-    for word in &settings.unknown {
-        voice.say(&Line::Note { text: format!("The settings file says `{word}`, which means nothing here.") });
+    // Commands about settings tell all of it themselves.
+    if !matches!(arguments.task, Some(Task::Policy(_))) {
+        let ignored = settings.findings.iter().filter(|finding| finding.trouble != Trouble::Conflict);
+        for text in ignored.map(ToString::to_string).chain(settings.in_vain()) {
+            voice.say(&Line::Note { text });
+        }
     }
     match &arguments.task {
         None => {
@@ -82,6 +88,7 @@ fn start(arguments: &Arguments, voice: &mut Voice) -> Result<Exit, Failure> {
         Some(Task::Listen(args)) => listen::listen(args, &settings, voice, &Interrupt::listen(|| {})?),
         Some(Task::Diagnose(args)) => diagnose::diagnose(args, &settings, voice, &Interrupt::listen(|| {})?),
         Some(Task::Devices) => devices::devices(&settings, voice),
+        Some(Task::Policy(args)) => policy::policy(args, &settings, voice),
         Some(Task::Exchange(args)) => exchange::exchange(args, voice, &Interrupt::listen(|| {})?),
         Some(Task::Manual) => manual(),
         Some(Task::Screenshots(args)) => window::screenshots(args),
@@ -104,13 +111,10 @@ fn manual() -> Result<Exit, Failure> {
 /// Logs to stderr; without a word only what was lost.
 fn start_log(level: Option<&str>) -> Result<(), Failure> {
     let from_environment = std::env::var("RUST_LOG").ok();
-    let text = directives(level.or(from_environment.as_deref()).unwrap_or("error"));
-    let filter = EnvFilter::try_new(&text).map_err(|_| {
-        Failure::usage(
-            "bad-log-level",
-            format!("`{}` is no log level.", level.unwrap_or(&text)),
-            "Write error, warn, info, debug or trace, or a filter such as phone_io=debug.",
-        )
+    let text = level.or(from_environment.as_deref()).unwrap_or("error");
+    let filter = log_filter(text).map_err(|why| {
+        let remedy = "Write error, warn, info, debug or trace, or a filter such as phone_io=debug.";
+        Failure::usage("bad-log-level", format!("{why}."), remedy)
     })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let log = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
@@ -118,6 +122,11 @@ fn start_log(level: Option<&str>) -> Result<(), Failure> {
         tracing::debug!(%error, "logging was set up already");
     }
     Ok(())
+}
+
+/// `Err` says in words what is wrong.
+fn log_filter(text: &str) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(directives(text)).map_err(|_| format!("`{text}` is no log level"))
 }
 
 /// Libraries that call ordinary steps errors (a TURN server's first answer is always 401) and may print addresses.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use phone_audio::sound::{Choice, Role};
 use phone_core::command::ServiceSignIn;
-use phone_core::media::RelayPolicy;
 use phone_core::{Command, PhoneConfig, SignIn};
 use phone_exchange::{ExchangeOptions, RunningExchange};
 use phone_io::{PhoneHandle, StartOptions};
@@ -95,12 +94,21 @@ pub fn start_phone(
     wake: Arc<dyn Fn() + Send + Sync>,
     data_dir: Option<PathBuf>,
 ) -> Result<PhoneHandle, Failure> {
-    let relay = if settings.force_relay { RelayPolicy::ForceRelay } else { RelayPolicy::All };
-    let phone = PhoneConfig { relay, dscp: settings.dscp, auto_answer, seed: seed(), ..PhoneConfig::default() };
+    let layers = settings.layers.clone();
+    let phone = PhoneConfig { settings: layers, auto_answer, seed: seed(), ..PhoneConfig::default() };
+    let read_settings = Some(settings.reader.again());
     let sound = phone_device::start(sound);
     let open_browser = phone_io::system_browser();
-    let options =
-        StartOptions { phone, sound, wake, data_dir, allow_loopback, open_browser, extra_ca: settings.ca.clone() };
+    let options = StartOptions {
+        phone,
+        sound,
+        wake,
+        data_dir,
+        read_settings,
+        allow_loopback,
+        open_browser,
+        extra_ca: settings.ca.clone(),
+    };
     phone_io::start(options).map_err(|error| {
         Failure::usage(
             "no-threads",

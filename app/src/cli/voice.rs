@@ -77,6 +77,12 @@ impl Voice {
         }
     }
 
+    /// What was asked for as a whole, JSON or text: for people and scripts alike.
+    pub fn document(&mut self, text: &str) {
+        self.wipe();
+        self.write(&format!("{text}\n"));
+    }
+
     /// Shows that a wait goes on. Call it every now and then while waiting.
     pub fn waiting(&mut self, what: &'static str, since: Instant) {
         let waited = since.elapsed();

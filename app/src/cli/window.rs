@@ -75,6 +75,7 @@ pub fn window(settings: &Settings, link: Option<&str>) -> Result<Exit, Failure> 
         demo: signs_in,
         start_practice: Some(start),
         settings_file: config::folders().map(|folders| folders.config_dir().join("window.toml")),
+        rules: settings.effective.clone(),
         theme: None,
         form,
         at_once,

@@ -2,6 +2,7 @@
 
 use eframe::egui::{Align, Rect, Role, ScrollArea, Ui, UiBuilder, pos2, vec2};
 use phone_core::Command;
+use phone_core::policy::{Lock, Setting};
 use phone_core::snapshot::Snapshot;
 
 use super::strip::disc;
@@ -139,7 +140,7 @@ pub fn ui(
             Column { left: rect.left() + metrics.edge, width: rect.width() - 2.0 * metrics.edge, y: start.y + 8.0 };
         action = account(ui, &mut column, snapshot);
         action = sound(ui, &mut column).or(action.take());
-        action = appearance(ui, &mut column, preferences, metrics).or(action.take());
+        action = appearance(ui, &mut column, snapshot, preferences, metrics).or(action.take());
         keyboard(ui, &mut column);
         about(ui, &mut column);
         ui.allocate_rect(Rect::from_min_max(start, pos2(rect.right(), column.y + 4.0)), eframe::egui::Sense::hover());
@@ -173,7 +174,21 @@ fn sound(ui: &Ui, column: &mut Column) -> Option<Action> {
     touch.clicked.then_some(Action::Go(Page::Sound))
 }
 
-fn appearance(ui: &Ui, column: &mut Column, preferences: &Preferences, metrics: &Metrics) -> Option<Action> {
+/// Who decided a row that the user cannot change; else what is said of it anyway.
+fn lock_note(snapshot: &Snapshot, setting: Setting, otherwise: &'static str) -> String {
+    match snapshot.settings.lock(setting) {
+        Some(lock @ Lock::Policy(_)) => text::lock_sentence(lock),
+        _ => otherwise.to_owned(),
+    }
+}
+
+fn appearance(
+    ui: &Ui,
+    column: &mut Column,
+    snapshot: &Snapshot,
+    preferences: &Preferences,
+    metrics: &Metrics,
+) -> Option<Action> {
     column.head(ui, text::APPEARANCE);
     let rows = column.card(ui, &[size::ROW_LIST; 3]);
     let [theme, zoom, motion] = rows.as_slice() else { return None };
@@ -183,19 +198,25 @@ fn appearance(ui: &Ui, column: &mut Column, preferences: &Preferences, metrics: 
     let themes = [ThemeChoice::System, ThemeChoice::Light, ThemeChoice::Dark];
     let names = [text::THEME_SYSTEM, text::THEME_LIGHT, text::THEME_DARK].map(str::to_owned);
     let chosen = themes.iter().position(|theme| *theme == preferences.theme).unwrap_or(0);
-    let place = words(ui, *theme, text::THEME, "", wide);
+    let place = words(ui, *theme, text::THEME, &lock_note(snapshot, Setting::WindowTheme, ""), wide);
     if let Some(pressed) = segments(ui, place, "theme", &names, chosen) {
         action = themes.get(pressed).map(|theme| Action::SetTheme(*theme));
     }
 
     let names = TEXT_SIZES.map(|percent| format!("{percent} %"));
     let chosen = TEXT_SIZES.iter().position(|percent| *percent == preferences.text_size).unwrap_or(0);
-    let place = words(ui, *zoom, text::TEXT_SIZE, "", wide);
+    let place = words(ui, *zoom, text::TEXT_SIZE, &lock_note(snapshot, Setting::WindowTextSize, ""), wide);
     if let Some(pressed) = segments(ui, place, "text-size", &names, chosen) {
         action = TEXT_SIZES.get(pressed).map(|percent| Action::SetTextSize(*percent));
     }
 
-    let place = words(ui, *motion, text::REDUCE_MOTION, text::REDUCE_MOTION_NOTE, 36.0);
+    let place = words(
+        ui,
+        *motion,
+        text::REDUCE_MOTION,
+        &lock_note(snapshot, Setting::WindowReduceMotion, text::REDUCE_MOTION_NOTE),
+        36.0,
+    );
     let knob = Rect::from_center_size(place.center(), vec2(36.0, 20.0));
     if button::switch(ui, knob, "reduce-motion", text::REDUCE_MOTION, preferences.reduce_motion) {
         action = Some(Action::SetReducedMotion(!preferences.reduce_motion));

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use phone_core::command::ServiceSignIn;
+use phone_core::event::Notice;
 use phone_core::ids::{LinkId, RequestId};
 use phone_core::input::{BrowserError, BrowserEvent, HttpError};
 use phone_core::output::{BrowserCommand, HttpRequest, SecretCommand};
+use phone_core::phone::settings::device_setting;
+use phone_core::policy::Layers;
 use phone_core::{Command, Event, Input, Output, Phone, PhoneConfig, Private, SignIn};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -21,6 +24,7 @@ use crate::net::http::{HttpClient, host_of};
 use crate::net::redirect::Door;
 use crate::net::tls::Trust;
 use crate::net::websocket::{self, OPEN_LIMIT, TEXT_QUEUE, Target};
+use crate::policy::{ReadSettings, SettingsWatch};
 use crate::secrets::Secrets;
 use crate::store::{Settings, Store};
 use crate::watch::{self, NetworkWatch};
@@ -41,9 +45,14 @@ pub(crate) struct Parts {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) media: MediaLink,
     pub(crate) network: NetworkWatch,
-    pub(crate) store: Option<Store>,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) open_browser: OpenBrowser,
+    /// Where settings are kept, and which were.
+    pub(crate) kept: Option<(Store, Settings)>,
+    /// What went wrong before the start.
+    pub(crate) notices: Vec<Notice>,
+    /// Reads settings anew, with those read at the start.
+    pub(crate) settings: Option<(ReadSettings, Layers)>,
     pub(crate) trust: Trust,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) inputs: mpsc::Receiver<Input>,
@@ -82,15 +91,19 @@ impl Engine {
             mailbox,
             media,
             mut network,
-            store,
             secrets,
             open_browser,
+            kept,
+            notices,
+            settings,
             trust,
             mut commands,
             mut inputs,
             answers,
             mut stop,
         } = parts;
+        let mut watch = SettingsWatch::new(settings);
+        let commands_at_start = kept.as_ref().map(|(_, kept)| kept.commands()).unwrap_or_default();
         let mut engine = Self {
             phone: Phone::new(config, clock::now()),
             mailbox,
@@ -104,10 +117,10 @@ impl Engine {
             secrets,
             open_browser,
             doors: BTreeMap::new(),
-            keeper: Keeper::new(store),
+            keeper: Keeper::new(kept),
             revision: None,
         };
-        engine.start();
+        engine.start(commands_at_start, notices);
         let mut look = interval(watch::INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The end, once it is asked for: when it must be over.
@@ -135,6 +148,7 @@ impl Engine {
                     }
                     None => continue,
                 },
+                Some(layers) = watch.next() => Input::Command(Command::ReplaceSettings(Box::new(layers))),
                 Some(ended) = engine.tasks.join_next() => {
                     if let Err(error) = ended {
                         tracing::error!(%error, "a network task failed");
@@ -151,12 +165,17 @@ impl Engine {
         engine.finish(&mut inputs).await;
     }
 
-    fn start(&mut self) {
-        let (commands, notice) = self.keeper.load();
+    fn start(&mut self, commands: Vec<Command>, notices: Vec<Notice>) {
         for command in commands {
+            // What was chosen counts again when the policy goes; until then nobody needs to be told at each start.
+            if let Command::ChooseDevice { role, .. } = &command
+                && self.phone.snapshot().settings.lock(device_setting(*role)).is_some()
+            {
+                continue;
+            }
             self.handle(Input::Command(command));
         }
-        if let Some(notice) = notice {
+        for notice in notices {
             self.mailbox.push(Event::Problem(notice));
         }
         self.drain();
@@ -197,8 +216,8 @@ impl Engine {
         let mut told = false;
         while let Some(output) = self.phone.poll() {
             match output {
-                Output::OpenLink { link, url, subprotocol } => {
-                    self.open_link(Target { link, url, subprotocol, limit: OPEN_LIMIT });
+                Output::OpenLink { link, url, subprotocol, dscp } => {
+                    self.open_link(Target { link, url, subprotocol, dscp, limit: OPEN_LIMIT });
                 }
                 Output::CloseLink { link } => drop(self.links.remove(&link)),
                 Output::SendText { link, text } => self.send_text(link, text),
@@ -302,7 +321,11 @@ impl Engine {
             return false;
         }
         self.revision = Some(snapshot.revision);
-        if let Some(command) = self.keeper.keep(&snapshot) {
+        let (select, notice) = self.keeper.keep(&snapshot);
+        if let Some(notice) = notice {
+            self.mailbox.push(Event::Problem(notice));
+        }
+        if let Some(command) = select {
             // The phone of the last time, now that the account's phones are known; it comes as if the user asked.
             drop(self.answers.try_send(Input::Command(command)));
         }
@@ -332,24 +355,20 @@ struct Keeper {
     kept: Settings,
     /// The phone of the last time, until it was asked for once.
     wanted_phone: Option<String>,
+    /// The last attempt to save failed, and the user knows.
+    failed: bool,
 }
 
 impl Keeper {
-    fn new(store: Option<Store>) -> Self {
-        Self { store, kept: Settings::default(), wanted_phone: None }
+    fn new(kept: Option<(Store, Settings)>) -> Self {
+        let (store, kept) = kept.map_or((None, Settings::default()), |(store, kept)| (Some(store), kept));
+        let wanted_phone = kept.phone.clone();
+        Self { store, kept, wanted_phone, failed: false }
     }
 
-    fn load(&mut self) -> (Vec<Command>, Option<phone_core::event::Notice>) {
-        let Some(store) = &self.store else { return (Vec::new(), None) };
-        let (settings, notice) = store.load();
-        self.kept = settings;
-        self.wanted_phone.clone_from(&self.kept.phone);
-        (self.kept.commands(), notice)
-    }
-
-    /// Saves what changed, and says which phone to select.
-    fn keep(&mut self, snapshot: &phone_core::Snapshot) -> Option<Command> {
-        let store = self.store.as_ref()?;
+    /// Saves what changed, and says which phone to select and what went wrong.
+    fn keep(&mut self, snapshot: &phone_core::Snapshot) -> (Option<Command>, Option<Notice>) {
+        let Some(store) = self.store.as_ref() else { return (None, None) };
         let mut select = None;
         if !snapshot.phones.is_empty()
             && let Some(id) = self.wanted_phone.take()
@@ -363,11 +382,19 @@ impl Keeper {
         let settings = Settings::of(snapshot, &self.kept);
         if settings != self.kept {
             // A few hundred bytes, seldom: quicker than handing them to another thread.
-            if let Err(error) = store.save(&settings) {
-                tracing::warn!(%error, "settings could not be saved");
+            match store.save(&settings) {
+                Ok(()) => {
+                    self.failed = false;
+                    self.kept = settings;
+                }
+                // Tried again with the next change of the picture; told once. The old file stays whole.
+                Err(error) => {
+                    tracing::warn!(%error, "settings could not be saved");
+                    let told = std::mem::replace(&mut self.failed, true);
+                    return (select, (!told).then(|| store.not_saved(&error)));
+                }
             }
-            self.kept = settings;
         }
-        select
+        (select, None)
     }
 }

@@ -17,6 +17,7 @@ use crate::engine::{COMMANDS, Engine, INPUTS, Parts};
 use crate::mailbox::Mailbox;
 use crate::media_loop::MediaLoop;
 use crate::net::tls::Trust;
+use crate::policy::ReadSettings;
 use crate::secrets::Secrets;
 use crate::store::Store;
 use crate::watch::NetworkWatch;
@@ -32,6 +33,8 @@ pub struct StartOptions {
     pub wake: Arc<dyn Fn() + Send + Sync>,
     /// Where settings are kept; `None`: nothing is kept (demo, tests).
     pub data_dir: Option<PathBuf>,
+    /// Reads policies and files anew; called every few seconds on a thread that may wait. `None`: nothing changes.
+    pub read_settings: Option<ReadSettings>,
     /// Lets 127.0.0.1 be a media address, for the practice exchange on this computer.
     pub allow_loopback: bool,
     /// Opens the sign-in page; whether that worked. Called on a thread of its own.
@@ -188,17 +191,24 @@ impl Drop for PhoneHandle {
 
 /// Starts the engine thread and the media thread.
 pub fn start(options: StartOptions) -> Result<PhoneHandle, StartError> {
-    let StartOptions { mut phone, sound, wake, data_dir, allow_loopback, open_browser, extra_ca } = options;
+    let StartOptions { mut phone, sound, wake, data_dir, read_settings, allow_loopback, open_browser, extra_ca } =
+        options;
+    let settings = read_settings.map(|read| (read, phone.settings.clone()));
+    let (mut kept, mut notices) = (None, Vec::new());
+    if let Some(folder) = data_dir {
+        let store = Store::new(&folder);
+        let (found, notice) = store.load();
+        notices.extend(notice);
+        phone.settings.merge(&found.chosen());
+        phone.left_sessions = store.left_sessions();
+        kept = Some((store, found));
+    }
     let mailbox = Arc::new(Mailbox::new(wake));
     let meters = Arc::new(Meters::default());
     let trust = match extra_ca {
         None => Trust::system(),
         Some(path) => Trust::with_file(&path).map_err(|why| StartError::Certificates { path, why })?,
     };
-    let store = data_dir.map(|folder| Store::new(&folder));
-    if let Some(store) = &store {
-        phone.left_sessions = store.left_sessions();
-    }
     let network = NetworkWatch::new(allow_loopback);
     let (commands, command_queue) = mpsc::channel(COMMANDS);
     let (answers, inputs) = mpsc::channel(INPUTS);
@@ -215,9 +225,11 @@ pub fn start(options: StartOptions) -> Result<PhoneHandle, StartError> {
         mailbox: Arc::clone(&mailbox),
         media,
         network,
-        secrets: Arc::new(Secrets::new(store.as_ref().and_then(Store::folder))),
-        store,
+        secrets: Arc::new(Secrets::new(kept.as_ref().and_then(|(store, _)| store.folder()))),
         open_browser,
+        kept,
+        notices,
+        settings,
         trust,
         commands: command_queue,
         inputs,

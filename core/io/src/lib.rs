@@ -7,6 +7,7 @@ pub mod handle;
 mod mailbox;
 mod media_loop;
 pub mod net;
+pub mod policy;
 mod priority;
 pub mod probe;
 pub mod secrets;
@@ -14,4 +15,4 @@ mod store;
 mod watch;
 
 pub use handle::{Meters, OpenBrowser, PhoneHandle, StartError, StartOptions, start, system_browser};
-pub use store::chosen_devices;
+pub use store::chosen;

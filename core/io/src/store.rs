@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use phone_core::event::Notice;
+use phone_core::policy::{Layer, Layers, Setting, Source, Value, read};
 use phone_core::snapshot::RoleView;
 use phone_core::sound::{DeviceChoice, DeviceWish, SoundRole};
 use phone_core::{Command, Private, Snapshot};
@@ -19,7 +20,7 @@ const SESSIONS: &str = "sessions.json";
 /// Larger is not ours.
 const FILE_LIMIT: u64 = 256 * 1024;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Settings {
     /// The id of the phone that was selected last.
@@ -31,6 +32,9 @@ pub(crate) struct Settings {
     pub(crate) microphone: RoleSettings,
     pub(crate) speaker: RoleSettings,
     pub(crate) ringer: RoleSettings,
+    /// Chosen in the window, by key. Keys of a later version are kept as they are.
+    #[serde(skip_serializing_if = "toml::Table::is_empty")]
+    pub(crate) chosen: toml::Table,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,25 +59,34 @@ impl Settings {
     pub(crate) fn of(snapshot: &Snapshot, before: &Self) -> Self {
         // What the user never touched is not kept, so that better defaults of a later version are not overruled.
         let usual = RoleView::default().volume_percent;
-        let role = |view: &RoleView| RoleSettings {
-            device: match &view.choice {
-                DeviceChoice::Device(id) => Some(id.clone()),
-                DeviceChoice::FollowSystem | DeviceChoice::Ranked(_) => None,
-            },
-            prefer: match &view.choice {
-                DeviceChoice::Ranked(wishes) => wishes.clone(),
-                _ => Vec::new(),
-            },
-            volume_percent: view.volumes.get("").copied().filter(|percent| *percent != usual),
-            volumes: view.volumes.iter().filter(|(id, _)| !id.is_empty()).map(|(id, p)| (id.clone(), *p)).collect(),
+        let role = |view: &RoleView, setting: Setting, before: &RoleSettings| {
+            let mut role = RoleSettings {
+                device: match &view.choice {
+                    DeviceChoice::Device(id) => Some(id.clone()),
+                    DeviceChoice::FollowSystem | DeviceChoice::Ranked(_) => None,
+                },
+                prefer: match &view.choice {
+                    DeviceChoice::Ranked(wishes) => wishes.clone(),
+                    _ => Vec::new(),
+                },
+                volume_percent: view.volumes.get("").copied().filter(|percent| *percent != usual),
+                volumes: view.volumes.iter().filter(|(id, _)| !id.is_empty()).map(|(id, p)| (id.clone(), *p)).collect(),
+            };
+            // What a policy decides is no choice; the choice counts again when the policy goes.
+            if snapshot.settings.lock(setting).is_some() {
+                role.device.clone_from(&before.device);
+                role.prefer.clone_from(&before.prefer);
+            }
+            role
         };
         let selected = snapshot.phones.iter().find(|phone| phone.selected).map(|phone| phone.id.clone());
         Self {
             phone: selected.or_else(|| before.phone.clone()),
-            microphone: role(&snapshot.sound.microphone),
-            speaker: role(&snapshot.sound.speaker),
-            ringer: role(&snapshot.sound.ringer),
+            microphone: role(&snapshot.sound.microphone, Setting::SoundMicrophone, &before.microphone),
+            speaker: role(&snapshot.sound.speaker, Setting::SoundSpeaker, &before.speaker),
+            ringer: role(&snapshot.sound.ringer, Setting::SoundRinger, &before.ringer),
             also_ring: snapshot.sound.also_ring.clone(),
+            chosen: chosen_values(snapshot, before),
         }
     }
 
@@ -105,18 +118,67 @@ impl Settings {
         }
         commands
     }
+
+    /// What was chosen in the window, as a layer.
+    pub(crate) fn chosen(&self) -> Layers {
+        let source = Source::new(Layer::Chosen, "");
+        let mut layers = Layers::default();
+        // What does not fit was written by another version; it is kept in the file and has no say here.
+        let mut findings = Vec::new();
+        let values =
+            self.chosen.iter().filter_map(|(key, value)| Some((key.clone(), serde_json::to_value(value).ok()?)));
+        read::file_values(values, &source, &mut layers, &mut findings);
+        for finding in findings {
+            tracing::info!(key = finding.key, "a kept setting has no meaning in this version");
+        }
+        let roles = [
+            (Setting::SoundMicrophone, &self.microphone),
+            (Setting::SoundSpeaker, &self.speaker),
+            (Setting::SoundRinger, &self.ringer),
+        ];
+        for (setting, role) in roles {
+            if let Some(id) = &role.device
+                && let Ok(value) = setting.entry().accept(Value::Text(format!("device:{id}")))
+            {
+                layers.set(setting, value, source.clone());
+            }
+        }
+        layers
+    }
 }
 
-/// The devices that the user chose the last time, by role; a role that follows the system is not there. A file that
-/// cannot be read counts as none here: the phone reports it when it starts.
-pub fn chosen_devices(data_dir: &Path) -> Vec<(SoundRole, String)> {
-    let settings = Store::new(data_dir).read().unwrap_or_default();
-    let roles = [
-        (SoundRole::Microphone, settings.microphone),
-        (SoundRole::Speaker, settings.speaker),
-        (SoundRole::Ringer, settings.ringer),
-    ];
-    roles.into_iter().filter_map(|(role, settings)| Some((role, settings.device?))).collect()
+/// What was chosen besides devices. Also where a policy overrules it: the choice counts again when the policy goes.
+fn chosen_values(snapshot: &Snapshot, before: &Settings) -> toml::Table {
+    let unknown = before.chosen.iter().filter(|(key, _)| Setting::by_key(key).is_none());
+    let mut chosen: toml::Table = unknown.map(owned).collect();
+    for resolved in snapshot.settings.iter() {
+        let device =
+            matches!(resolved.setting, Setting::SoundMicrophone | Setting::SoundSpeaker | Setting::SoundRinger);
+        let given = resolved.given.iter().find(|given| given.source.layer == Layer::Chosen);
+        if let Some(given) = given.filter(|_| !device) {
+            chosen.insert(resolved.setting.entry().key.to_owned(), to_toml(&given.value));
+        }
+    }
+    chosen
+}
+
+fn owned((key, value): (&String, &toml::Value)) -> (String, toml::Value) {
+    (key.clone(), value.clone())
+}
+
+fn to_toml(value: &Value) -> toml::Value {
+    match value {
+        Value::Bool(on) => toml::Value::Boolean(*on),
+        Value::Integer(number) => toml::Value::Integer(*number),
+        Value::Text(text) => toml::Value::String(text.clone()),
+        Value::List(items) => items.iter().cloned().map(toml::Value::String).collect::<Vec<_>>().into(),
+    }
+}
+
+/// What the user chose in the window the last time. A file that cannot be read counts as none here: the phone reports
+/// it when it starts.
+pub fn chosen(data_dir: &Path) -> Layers {
+    Store::new(data_dir).read().unwrap_or_default().chosen()
 }
 
 /// Where settings are kept.
@@ -129,19 +191,48 @@ impl Store {
         Self { path: data_dir.join(FILE) }
     }
 
-    /// The settings, and what to tell the user if they could not be read.
+    /// The settings, and what to tell the user if they could not be read. Of a file that was cut short, what stands
+    /// before the cut still counts.
     pub(crate) fn load(&self) -> (Settings, Option<Notice>) {
         match self.read() {
             Ok(settings) => (settings, None),
             Err(why) => {
-                let aside = self.path.with_extension("toml.broken");
-                let kept = match fs::rename(&self.path, &aside) {
-                    Ok(()) => format!("The old file is kept as {}.", aside.display()),
+                let rest = fs::read_to_string(&self.path).ok().and_then(|text| salvage(&text));
+                let text = match &rest {
+                    Some(_) => format!("Part of your settings could not be read ({why}); the rest counts."),
+                    None => format!("Your settings could not be read ({why}), so Offhook starts with its defaults."),
+                };
+                let remedy = match self.put_aside() {
+                    Ok(aside) => format!("The old file is kept as {}.", aside.display()),
                     Err(_) => format!("Check the file {}.", self.path.display()),
                 };
-                let text = format!("Your settings could not be read ({why}), so Offhook starts with its defaults.");
-                (Settings::default(), Some(Notice { id: "settings-broken", text, remedy: kept }))
+                (rest.unwrap_or_default(), Some(Notice { id: "settings-broken", text, remedy }))
             }
+        }
+    }
+
+    /// Keeps a file that cannot be read, and every one kept before it.
+    fn put_aside(&self) -> io::Result<PathBuf> {
+        let name = |number: u32| match number {
+            1 => self.path.with_extension("toml.broken"),
+            number => self.path.with_extension(format!("toml.broken-{number}")),
+        };
+        let aside = (1..100).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(100));
+        fs::rename(&self.path, &aside)?;
+        Ok(aside)
+    }
+
+    /// What to tell the user when a save failed.
+    pub(crate) fn not_saved(&self, error: &io::Error) -> Notice {
+        let why = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full".to_owned(),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "it may not be written".to_owned(),
+            _ => error.to_string(),
+        };
+        Notice {
+            id: "settings-not-saved",
+            text: format!("What you changed could not be saved: {why}."),
+            remedy: format!("It holds until Offhook ends, and is tried again. Check {}.", self.path.display()),
         }
     }
 
@@ -202,11 +293,26 @@ pub(crate) fn replace_private_file(path: &Path, text: &str) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
     let new = PathBuf::from(new);
-    let mut file = private_file(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&new, path)
+    let written = private_file(&new)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        // On a full disk half a file would only take more room. The old file is as it was.
+        fs::remove_file(&new).ok();
+    }
+    written
+}
+
+/// Most lines that are taken off the end of a broken file.
+const SALVAGE_LINES: usize = 64;
+
+/// What stands before the place where a file was cut.
+fn salvage(text: &str) -> Option<Settings> {
+    let lines: Vec<&str> = text.lines().collect();
+    (1..=lines.len().min(SALVAGE_LINES)).find_map(|less| {
+        let kept = lines.get(..lines.len() - less).filter(|kept| !kept.is_empty())?;
+        toml::from_str(&kept.join("\n")).ok()
+    })
 }
 
 #[cfg(unix)]
@@ -226,7 +332,9 @@ fn private_file(path: &Path) -> io::Result<fs::File> {
     use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
     let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     // Also when it was there already with other rights.
-    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    if file.metadata()?.is_file() {
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
     Ok(file)
 }
 
@@ -275,6 +383,8 @@ mod tests {
             },
             ringer: RoleSettings::default(),
             also_ring: vec!["tv".to_owned()],
+            chosen: toml::toml! { "window.theme" = "dark"
+            from_the_future = 7 },
         }
     }
 
@@ -285,7 +395,11 @@ mod tests {
         assert_eq!(store.load(), (Settings::default(), None), "no file is no fault");
         store.save(&some_settings()).unwrap();
         assert_eq!(store.load(), (some_settings(), None));
-        assert_eq!(chosen_devices(&folder.0), [(SoundRole::Microphone, "pulseaudio:mic \"x\"".to_owned())]);
+        let kept = chosen(&folder.0);
+        let text = |setting| kept.get(setting, Layer::Chosen).and_then(|(value, _)| value.as_text());
+        assert_eq!(text(Setting::SoundMicrophone), Some("device:pulseaudio:mic \"x\""));
+        assert_eq!(text(Setting::WindowTheme), Some("dark"));
+        assert_eq!(kept.iter().count(), 2);
         store.save(&Settings::default()).unwrap();
         assert_eq!(store.load(), (Settings::default(), None));
     }
@@ -324,6 +438,59 @@ mod tests {
         assert_eq!(notice.unwrap().id, "settings-broken");
         assert_eq!(fs::read(folder.0.join("settings.toml.broken")).unwrap(), b"speaker = 7 [\xff");
         assert_eq!(store.load(), (Settings::default(), None), "the next start is clean");
+    }
+
+    #[test]
+    fn of_a_file_cut_in_half_the_first_half_counts_and_nothing_is_lost() {
+        let folder = Folder::new("half");
+        let store = Store::new(&folder.0);
+        store.save(&some_settings()).unwrap();
+        let whole = fs::read(folder.0.join(FILE)).unwrap();
+        for cut in 0..whole.len() {
+            fs::write(folder.0.join(FILE), &whole[..cut]).unwrap();
+            let (settings, notice) = store.load();
+            if notice.is_some() {
+                let last = (1..100).map(|n| {
+                    if n == 1 { "settings.toml.broken".to_owned() } else { format!("settings.toml.broken-{n}") }
+                });
+                let newest = last.filter(|name| folder.0.join(name).exists()).last().unwrap();
+                assert_eq!(fs::read(folder.0.join(&newest)).unwrap(), &whole[..cut], "{newest}");
+                fs::remove_file(folder.0.join(newest)).unwrap();
+            }
+            let text = String::from_utf8_lossy(&whole[..cut]).into_owned();
+            if text.lines().count() > 1 {
+                assert_eq!(settings.phone.as_deref(), Some("phone-1"), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_broken_file_does_not_take_the_place_of_the_first() {
+        let folder = Folder::new("twice");
+        let store = Store::new(&folder.0);
+        fs::create_dir_all(&folder.0).unwrap();
+        for text in ["first [", "second ["] {
+            fs::write(folder.0.join(FILE), text).unwrap();
+            assert!(store.load().1.is_some());
+        }
+        assert_eq!(fs::read(folder.0.join("settings.toml.broken")).unwrap(), b"first [");
+        assert_eq!(fs::read(folder.0.join("settings.toml.broken-2")).unwrap(), b"second [");
+    }
+
+    /// `/dev/full` takes nothing: what a full disk does to a write.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_leaves_the_old_file_whole_and_is_told() {
+        let folder = Folder::new("full");
+        let store = Store::new(&folder.0);
+        store.save(&some_settings()).unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.0.join("settings.toml.new")).unwrap();
+        let error = store.save(&Settings::default()).unwrap_err();
+        assert_eq!(store.load(), (some_settings(), None));
+        let notice = store.not_saved(&error);
+        assert!(notice.text.contains("the disk is full"), "{notice:?}");
+        store.save(&Settings::default()).unwrap();
+        assert_eq!(store.load(), (Settings::default(), None), "with room again it is saved");
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Phone {
                 counter.fetch_add(1, Ordering::Relaxed);
             }),
             data_dir,
+            read_settings: None,
             allow_loopback: true,
             open_browser: Arc::new(|_| false),
             extra_ca: None,

@@ -92,6 +92,7 @@ impl Phone {
             LineStanding::Problem { notice, retry_at } => Standing::Problem { notice, retry_at },
             LineStanding::Ready { again } => {
                 self.registered = true;
+                self.rules.signed_in(again);
                 self.event(Event::Registered { again });
                 Standing::Ready
             }
@@ -104,9 +105,9 @@ impl Phone {
     }
 
     fn line_settings(&mut self, now: Instant, settings: LineSettings) {
-        self.hold.handle(now, hold::Input::Policy(settings.held_session));
         self.settings = settings;
         self.changed();
+        self.service_told(now);
         self.call_wants_media = false;
     }
 
@@ -186,7 +187,7 @@ impl Phone {
             CallDirection::In => Event::Alerting { call: id },
             CallDirection::Out => Event::Dialling { call: id },
         });
-        if self.config.auto_answer && direction == CallDirection::In && !answered {
+        if self.answers_by_itself() && direction == CallDirection::In && !answered {
             self.tell_call(now, id, call::Input::Answer);
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::event::Notice;
 use crate::media::{MediaError, TurnTransport};
+use crate::policy::{Lock, Setting};
 use crate::snapshot::PendingRequest;
 use crate::sound::{SoundProblem, SoundRole};
 
@@ -54,6 +55,27 @@ pub fn session_not_opened() -> Notice {
         "The persistent connection did not come up.".into(),
         "Nothing to do: the next call opens one of its own. If calls have no sound, run a network check.",
     )
+}
+
+pub fn setting_locked(setting: Setting, lock: &Lock) -> Notice {
+    let title = setting.entry().title;
+    let (who, remedy) = match lock {
+        Lock::Policy(source) | Lock::Provisioned(source) => {
+            (format!("is managed by your organisation ({source})"), "Ask your administrator if it should be otherwise.")
+        }
+        Lock::Organisation => {
+            ("is for your organisation to set".to_owned(), "Ask your administrator if it should be otherwise.")
+        }
+        Lock::CommandLine => {
+            ("was set on the command line of this start".to_owned(), "Start Offhook without that option to change it.")
+        }
+    };
+    notice("setting-managed", format!("“{title}” {who}."), remedy)
+}
+
+pub fn setting_refused(setting: Setting, why: &str) -> Notice {
+    let title = setting.entry().title;
+    notice("setting-refused", format!("“{title}” cannot be that: {why}."), "Choose another value.")
 }
 
 /// `during` says whether a call was up already.

@@ -128,7 +128,7 @@ impl Sim {
                 let why = LinkClosed::Unreachable { host: "service.test".into(), why: "no route".into() };
                 inputs.push_back(Input::LinkClosed { link, why });
             }
-            Output::OpenLink { link, url, subprotocol } => {
+            Output::OpenLink { link, url, subprotocol, .. } => {
                 assert!(url.starts_with("ws://service.test:1/stream/channels/channel-"), "{url}");
                 assert_eq!(subprotocol, "xmpp");
                 self.link = Some(link);

@@ -1,5 +1,6 @@
 //! The picture of the phone, and the record of a call.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Phone;
@@ -38,6 +39,9 @@ impl Phone {
             relay_forced: config.relay == RelayPolicy::ForceRelay,
             media_servers: config.servers,
             dscp: config.dscp,
+            settings: Arc::clone(&self.rules.effective),
+            session_settings: self.rules.session.clone(),
+            settings_wait: self.rules.waiting.is_some(),
             revision: self.revision,
         }
     }

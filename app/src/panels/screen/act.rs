@@ -207,9 +207,11 @@ impl Screen {
             }
             Action::TypeTransfer(typed) => self.transfer_to = typed,
             Action::StartPractice => orders.push(Order::StartPractice),
-            Action::SetTheme(theme) => self.prefer(orders, |preferences| preferences.theme = theme),
-            Action::SetTextSize(percent) => self.prefer(orders, |preferences| preferences.text_size = percent),
-            Action::SetReducedMotion(reduce) => self.prefer(orders, |preferences| preferences.reduce_motion = reduce),
+            Action::SetTheme(theme) => self.prefer(scene, orders, |preferences| preferences.theme = theme),
+            Action::SetTextSize(percent) => self.prefer(scene, orders, |preferences| preferences.text_size = percent),
+            Action::SetReducedMotion(reduce) => {
+                self.prefer(scene, orders, |preferences| preferences.reduce_motion = reduce)
+            }
             Action::SayStatus => {
                 let strip = model::strip::strip(scene.snapshot, scene.history, scene.now);
                 let calls = model::calls::calls(scene.snapshot, scene.history, false, scene.now);
@@ -286,8 +288,12 @@ impl Screen {
         orders.push(Order::Check(scope));
     }
 
-    pub(super) fn prefer(&mut self, orders: &mut Vec<Order>, change: impl FnOnce(&mut Preferences)) {
+    pub(super) fn prefer(&mut self, scene: &Scene<'_>, orders: &mut Vec<Order>, change: impl FnOnce(&mut Preferences)) {
         change(&mut self.preferences);
+        if self.preferences.obey(&scene.snapshot.settings) {
+            self.tell(text::MANAGED, scene.now);
+            return;
+        }
         orders.push(Order::Keep(self.preferences.clone()));
     }
 

@@ -189,6 +189,9 @@ impl Screen {
         let now = scene.now;
         let window = ui.max_rect();
         self.follow(scene);
+        if self.preferences.obey(&scene.snapshot.settings) {
+            apply_preferences(&ctx, &self.preferences);
+        }
 
         let models = Models {
             strip: model::strip::strip(scene.snapshot, scene.history, now),

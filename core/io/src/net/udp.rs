@@ -39,7 +39,7 @@ pub(crate) fn mark(socket: &SockRef<'_>, family: SocketAddr, dscp: u8) -> Option
     let tos = u32::from(dscp.min(63)) << 2;
     let set = if family.is_ipv4() { socket.set_tos_v4(tos) } else { set_tclass(socket, tos) };
     if let Err(error) = set {
-        tracing::warn!(%error, dscp, "the system does not mark media packets");
+        tracing::warn!(%error, dscp, "the system does not mark packets");
     }
     // Windows takes the option and ignores it, so what it reads back says nothing.
     if cfg!(windows) {

@@ -7,7 +7,8 @@ use futures_util::{SinkExt, StreamExt};
 use phone_core::ids::LinkId;
 use phone_core::input::LinkClosed;
 use phone_core::{Input, Private};
-use tokio::net::TcpStream;
+use socket2::SockRef;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{ProtocolError, UrlError};
@@ -20,6 +21,7 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async
 use super::cause::{Cause, io_in_words};
 use super::proxy::Proxy;
 use super::tls::Trust;
+use super::udp::mark;
 
 /// Longest message that is taken.
 const MESSAGE_LIMIT: usize = 256 * 1024;
@@ -44,6 +46,8 @@ pub(crate) struct Target {
     pub(crate) link: LinkId,
     pub(crate) url: String,
     pub(crate) subprotocol: &'static str,
+    /// Priority mark of its packets, 0–63.
+    pub(crate) dscp: u8,
     /// Usually [`OPEN_LIMIT`].
     pub(crate) limit: Duration,
 }
@@ -90,19 +94,19 @@ async fn open(target: &Target, trust: Trust) -> Result<Socket, LinkClosed> {
     let headers = request.headers_mut();
     headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(target.subprotocol));
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("Offhook/", env!("CARGO_PKG_VERSION"))));
-    match tokio::time::timeout(target.limit, connect(request, &host, trust)).await {
+    match tokio::time::timeout(target.limit, connect(request, &host, trust, target.dscp)).await {
         Ok(result) => result,
         Err(_elapsed) => Err(unreachable(&host, &format!("it did not answer within {} s", target.limit.as_secs()))),
     }
 }
 
-async fn connect(request: Request, host: &str, trust: Trust) -> Result<Socket, LinkClosed> {
+async fn connect(request: Request, host: &str, trust: Trust, dscp: u8) -> Result<Socket, LinkClosed> {
     let secure = request.uri().scheme_str() == Some("wss");
     let port = request.uri().port_u16().unwrap_or(if secure { 443 } else { 80 });
     let stream = match Proxy::towards(host, secure) {
-        None => reach(host, port).await?,
+        None => reach(host, port, dscp).await?,
         Some(proxy) => {
-            let mut stream = reach(&proxy.host, proxy.port).await?;
+            let mut stream = reach(&proxy.host, proxy.port, dscp).await?;
             match proxy.pass(&mut stream, host, port).await {
                 Ok(()) => stream,
                 Err(why) => return Err(LinkClosed::Unreachable { host: proxy.host, why }),
@@ -137,7 +141,7 @@ async fn connect(request: Request, host: &str, trust: Trust) -> Result<Socket, L
 }
 
 /// The first address of `host` that accepts a TCP connection.
-async fn reach(host: &str, port: u16) -> Result<TcpStream, LinkClosed> {
+async fn reach(host: &str, port: u16, dscp: u8) -> Result<TcpStream, LinkClosed> {
     let name = host.trim_start_matches('[').trim_end_matches(']');
     let addresses: Vec<SocketAddr> = match tokio::net::lookup_host((name, port)).await {
         Ok(addresses) => addresses.collect(),
@@ -145,7 +149,7 @@ async fn reach(host: &str, port: u16) -> Result<TcpStream, LinkClosed> {
     };
     let mut why = None;
     for address in addresses {
-        match tokio::time::timeout(ADDRESS_LIMIT, TcpStream::connect(address)).await {
+        match tokio::time::timeout(ADDRESS_LIMIT, marked(address, dscp)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => why = Some(io_in_words(&error)),
             Err(_elapsed) => why = Some("it does not answer".to_owned()),
@@ -155,6 +159,13 @@ async fn reach(host: &str, port: u16) -> Result<TcpStream, LinkClosed> {
         Some(why) => LinkClosed::Unreachable { host: host.to_owned(), why },
         None => LinkClosed::Unresolved { host: host.to_owned() },
     })
+}
+
+/// A connection whose packets carry the mark from the first one on.
+async fn marked(address: SocketAddr, dscp: u8) -> std::io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    mark(&SockRef::from(&socket), address, dscp);
+    socket.connect(address).await
 }
 
 /// Why the upgrade failed.
@@ -273,7 +284,7 @@ mod tests {
             let serving = tokio::spawn(server);
             let (texts, queue) = mpsc::channel(4);
             let (sender, mut inputs) = mpsc::channel(4);
-            let target = Target { link: LINK, url, subprotocol: "xmpp", limit: Duration::from_secs(1) };
+            let target = Target { link: LINK, url, subprotocol: "xmpp", dscp: 24, limit: Duration::from_secs(1) };
             tokio::spawn(run(target, Trust::system(), queue, sender));
             let mut texts = Some(texts);
             let mut all = Vec::new();
@@ -446,7 +457,7 @@ mod tests {
             let (sender, mut inputs) = mpsc::channel(4);
             let url = format!("ws://127.0.0.1:{port}/");
             let limit = Duration::from_hours(1);
-            run(Target { link: LINK, url, subprotocol: "xmpp", limit }, Trust::system(), queue, sender).await;
+            run(Target { link: LINK, url, subprotocol: "xmpp", dscp: 24, limit }, Trust::system(), queue, sender).await;
             assert!(matches!(inputs.recv().await, Some(Input::LinkClosed { .. })));
         });
     }

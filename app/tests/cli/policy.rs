@@ -1,0 +1,180 @@
+//! Policies and broken files, seen from outside: the program starts, does what the organisation says, and tells.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use phone_exchange::ExchangeOptions;
+use phone_tests::offhook::{Offhook, Outcome};
+use serde_json::Value;
+
+use crate::{LIMIT, exchange, offhook};
+
+/// A stand-in for the machine's policy folder and a home of one's own.
+pub struct Fleet(PathBuf);
+
+impl Fleet {
+    pub fn new(name: &str) -> Self {
+        let root = std::env::temp_dir().join(format!("offhook-fleet-{}-{name}", std::process::id()));
+        fs::remove_dir_all(&root).ok();
+        let fleet = Self(root);
+        for folder in [
+            "",
+            "machine",
+            "machine/policies",
+            "machine/policies/managed",
+            "machine/policies/recommended",
+            "home/config/offhook",
+        ] {
+            fs::create_dir_all(fleet.path(folder)).unwrap();
+            fs::set_permissions(fleet.path(folder), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fleet
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.0.join(path)
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        fs::write(self.path(path), text).unwrap();
+        fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+
+    pub fn offhook(&self, arguments: &[&str]) -> Offhook {
+        let path = |path: &str| self.path(path).display().to_string();
+        offhook().args(arguments.iter().copied()).envs(vec![
+            ("OFFHOOK_TEST_MACHINE_POLICIES", path("machine")),
+            ("XDG_CONFIG_HOME", path("home/config")),
+            ("XDG_DATA_HOME", path("home/data")),
+        ])
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Outcome {
+        self.offhook(arguments).finish(LIMIT)
+    }
+
+    /// The JSON document that this prints.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let outcome = self.run(arguments);
+        serde_json::from_str(&outcome.stdout.join("\n"))
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}\n{outcome}"))
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+#[test]
+fn a_mandatory_value_withstands_file_window_and_command_line() {
+    let fleet = Fleet::new("mandatory");
+    fleet.write("machine/policies/managed/10.json", r#"{"ForceTurn": false, "Account": "ben"}"#);
+    fleet.write("home/config/offhook/offhook.toml", "account = 'eve'\nforce_relay = true\n");
+    fs::create_dir_all(fleet.path("home/data/offhook")).unwrap();
+    fleet.write("home/data/offhook/settings.toml", "[chosen]\nforce_relay = true\naccount = 'zoe'\n");
+    let common = ["policy", "show", "--json", "--account", "dev", "--force-relay"];
+    for (key, value) in [("force_relay", Value::from(false)), ("account", Value::from("ben"))] {
+        let shown = fleet.json(&[&common[..2], &[key], &common[2..]].concat());
+        assert_eq!(shown["value"], value, "{shown:#}");
+        assert_eq!(shown["origin"]["layer"], "mandatory-machine", "{shown:#}");
+        assert_eq!(shown["locked"], "policy", "{shown:#}");
+        assert_eq!(shown["given"].as_array().map(Vec::len), Some(4), "{shown:#}");
+    }
+    // A call obeys, and says at once what was asked for in vain.
+    let run = fleet.run(&[
+        "call",
+        "echo",
+        "--demo",
+        "--json",
+        "--force-relay",
+        "--account",
+        "dev",
+        "--duration",
+        "1s",
+        "--input",
+        "tone:440",
+        "--output",
+        "null",
+    ]);
+    run.assert_code(0);
+    let text = format!("{run}");
+    assert!(text.contains("--force-relay has no effect"), "{text}");
+    assert_ne!(run.event("ended")["path"], "relay-forced", "{text}");
+    assert_eq!(run.event("registered")["account"], "ben", "{text}");
+}
+
+#[test]
+fn whatever_is_broken_the_start_succeeds_and_the_report_says_what_was_ignored() {
+    let fleet = Fleet::new("broken");
+    fleet.write("machine/policies/managed/10.json", r#"{"ForceTurn": "perhaps", "MediaDscp": 34, "Elephant": 1}"#);
+    fleet.write("machine/policies/managed/20.json", r#"{"Account": "be"#);
+    fleet.write("machine/policies/recommended/10.json", r#"{"Theme": "dark"}"#);
+    fs::set_permissions(fleet.path("machine/policies/recommended"), fs::Permissions::from_mode(0o777)).unwrap();
+    fleet.write("home/config/offhook/offhook.toml", "account = 'carla'\ndscp = 3\nexchange = \"http://127.0");
+    fs::create_dir_all(fleet.path("home/data/offhook")).unwrap();
+    fleet.write("home/data/offhook/settings.toml", "phone = \"p\"\n[chos");
+    let report = fleet.json(&["policy", "report", "--json"]);
+    let told: Vec<String> = report["findings"].as_array().unwrap().iter().map(Value::to_string).collect();
+    for part in [
+        "ForceTurn",
+        "Elephant",
+        "20.json",
+        "bad-value",
+        "unknown-key",
+        "unsafe",
+        "can be written by everybody",
+        "offhook.toml",
+    ] {
+        assert!(told.iter().any(|text| text.contains(part)), "{part}: {told:#?}");
+    }
+    let shown = fleet.json(&["policy", "show", "dscp", "--json"]);
+    assert_eq!((&shown["value"], &shown["origin"]["layer"]), (&Value::from(34), &Value::from("mandatory-machine")));
+    let shown = fleet.json(&["policy", "show", "window.theme", "--json"]);
+    assert_eq!(shown["value"], "system", "a folder that everybody may write was trusted");
+
+    let exchange = exchange(ExchangeOptions::default());
+    let run = fleet.run(&[
+        "call",
+        "echo",
+        "--json",
+        "--exchange",
+        exchange.origin(),
+        "--duration",
+        "1s",
+        "--input",
+        "tone:440",
+        "--output",
+        "null",
+    ]);
+    run.assert_code(0);
+    assert_eq!(run.event("registered")["account"], "carla", "{run}");
+    assert_eq!(run.event("ended")["dscp"]["configured"], 34, "{run}");
+    let kept = fs::read_to_string(fleet.path("home/config/offhook/offhook.toml")).unwrap();
+    assert!(kept.ends_with("http://127.0"), "the user's file is as it was");
+}
+
+#[test]
+fn a_policy_file_is_checked_before_it_is_rolled_out() {
+    let fleet = Fleet::new("validate");
+    fleet.write("good.json", r#"{"ForceTurn": true}"#);
+    fleet.write("bad.json", r#"{"ForceTurn": true, "MediaDscp": 64}"#);
+    let path = |name: &str| fleet.path(name).display().to_string();
+    fleet.run(&["policy", "validate", &path("good.json")]).assert_code(0);
+    let bad = fleet.run(&["policy", "validate", &path("bad.json")]);
+    bad.assert_code(2);
+    assert!(format!("{bad}").contains("from 0 to 63"), "{bad}");
+    fleet.run(&["policy", "validate", "/no/such.json"]).assert_code(3);
+}
+
+#[test]
+fn what_is_exported_is_a_valid_policy_file() {
+    let fleet = Fleet::new("export");
+    fleet.write("home/config/offhook/offhook.toml", "dscp = 34\n");
+    let exported = fleet.json(&["policy", "export"]);
+    assert_eq!(exported, serde_json::json!({"MediaDscp": 34}));
+    fleet.write("exported.json", &fleet.json(&["policy", "export", "--all"]).to_string());
+    fleet.run(&["policy", "validate", &fleet.path("exported.json").display().to_string()]).assert_code(0);
+}
