@@ -341,7 +341,7 @@ fn file_layer(text: &str, place: &str, found: &mut Found) {
     for (key, value) in table {
         match value {
             toml::Value::Table(below) => {
-                values.extend(below.into_iter().map(|(name, value)| (format!("{key}.{name}"), value)))
+                values.extend(below.into_iter().map(|(name, value)| (format!("{key}.{name}"), value)));
             }
             value => values.push((key, value)),
         }

@@ -1,5 +1,6 @@
 //! `offhook policy`: which value holds, who decided it, and what was ignored.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
@@ -177,12 +178,12 @@ fn in_detail(resolved: &Resolved, paint: Paint) -> String {
         resolved.origin,
     );
     if let Some(lock) = &resolved.lock {
-        text.push_str(&format!("Locked          {}\n", crate::text::lock_sentence(lock)));
+        _ = writeln!(text, "Locked          {}", crate::text::lock_sentence(lock));
     }
-    text.push_str(&format!("A change holds  {}\n", entry.change.word()));
-    text.push_str(&format!("Key             {} (policy {})\n", entry.key, entry.policy));
+    _ = writeln!(text, "A change holds  {}", entry.change.word());
+    _ = writeln!(text, "Key             {} (policy {})", entry.key, entry.policy);
     if !entry.also.is_empty() {
-        text.push_str(&format!("Also called     {}\n", entry.also.join(", ")));
+        _ = writeln!(text, "Also called     {}", entry.also.join(", "));
     }
     text.push_str("\nWho said what, strongest first\n");
     for given in resolved.given.iter().rev() {
@@ -195,7 +196,7 @@ fn in_detail(resolved: &Resolved, paint: Paint) -> String {
     }
     let built_in = entry.words(entry.built_in().as_ref());
     let mark = if resolved.is_changed() { "  " } else { "> " };
-    text.push_str(&format!("{mark}built in: {built_in}"));
+    _ = write!(text, "{mark}built in: {built_in}");
     text
 }
 

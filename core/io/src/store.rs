@@ -450,10 +450,10 @@ mod tests {
             fs::write(folder.0.join(FILE), &whole[..cut]).unwrap();
             let (settings, notice) = store.load();
             if notice.is_some() {
-                let last = (1..100).map(|n| {
+                let mut last = (1..100).map(|n| {
                     if n == 1 { "settings.toml.broken".to_owned() } else { format!("settings.toml.broken-{n}") }
                 });
-                let newest = last.filter(|name| folder.0.join(name).exists()).last().unwrap();
+                let newest = last.rfind(|name| folder.0.join(name).exists()).unwrap();
                 assert_eq!(fs::read(folder.0.join(&newest)).unwrap(), &whole[..cut], "{newest}");
                 fs::remove_file(folder.0.join(newest)).unwrap();
             }

@@ -210,7 +210,7 @@ impl Screen {
             Action::SetTheme(theme) => self.prefer(scene, orders, |preferences| preferences.theme = theme),
             Action::SetTextSize(percent) => self.prefer(scene, orders, |preferences| preferences.text_size = percent),
             Action::SetReducedMotion(reduce) => {
-                self.prefer(scene, orders, |preferences| preferences.reduce_motion = reduce)
+                self.prefer(scene, orders, |preferences| preferences.reduce_motion = reduce);
             }
             Action::SayStatus => {
                 let strip = model::strip::strip(scene.snapshot, scene.history, scene.now);
