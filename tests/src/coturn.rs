@@ -19,13 +19,15 @@ const PASSWORD: &str = "turn-secret-1f0c";
 pub struct CoturnOptions {
     /// Seconds until a nonce is stale (RFC 8489 §9.2.4).
     pub nonce_s: u32,
+    /// The longest lifetime it gives to an allocation, in seconds.
+    pub lifetime_s: u32,
     /// Knows the user under another password: every allocation is refused with 401.
     pub refuse: bool,
 }
 
 impl Default for CoturnOptions {
     fn default() -> Self {
-        Self { nonce_s: 600, refuse: false }
+        Self { nonce_s: 600, lifetime_s: 3_600, refuse: false }
     }
 }
 
@@ -54,6 +56,7 @@ impl Coturn {
             .arg(format!("--realm=offhook-test-{port}"))
             .arg(format!("--user={USER}:{password}"))
             .arg(format!("--stale-nonce={}", options.nonce_s))
+            .arg(format!("--max-allocate-lifetime={}", options.lifetime_s))
             .arg(format!("--cert={}", scratch.file("server.pem").display()))
             .arg(format!("--pkey={}", scratch.file("server.key").display()))
             .arg(format!("--pidfile={}", scratch.file("pid").display()))
