@@ -26,6 +26,7 @@ pub mod media;
 pub mod output;
 pub mod phone;
 pub mod policy;
+pub mod provisioning;
 pub mod quality;
 pub mod redact;
 pub mod sdp;

@@ -92,3 +92,8 @@ fn answers_of_name_servers_and_web_servers_and_certificates() {
 fn payloads_of_the_telephones_codecs_and_comfort_noise() {
     check("telephone", 200, phone_audio::fuzz::fuzz_telephone);
 }
+
+#[test]
+fn objects_of_phone_administration() {
+    check("provisioning", 200, phone_core::provisioning::fuzz);
+}

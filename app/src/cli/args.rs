@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use phone_audio::sound::Choice;
 
+use super::phones::PhonesArgs;
 use super::policy::PolicyArgs;
 use crate::os::link::dial_text;
 
@@ -98,6 +99,7 @@ pub enum Task {
     Devices,
     Diagnose(DiagnoseArgs),
     Policy(PolicyArgs),
+    Phones(PhonesArgs),
     Exchange(ExchangeArgs),
     /// Print the manual page
     #[command(hide = true)]

@@ -381,7 +381,7 @@ mod tests {
     }
 
     fn told(settings: &Settings) -> String {
-        settings.findings.iter().map(|finding| format!("{finding}\n")).collect::<Vec<_>>().concat()
+        settings.findings.iter().map(|finding| format!("{finding}\n")).collect()
     }
 
     const FILE: &str = r#"

@@ -11,6 +11,7 @@ mod human;
 mod interrupt;
 mod lines;
 mod listen;
+mod phones;
 mod policy;
 mod run;
 mod sound;
@@ -89,6 +90,7 @@ fn start(arguments: &Arguments, voice: &mut Voice) -> Result<Exit, Failure> {
         Some(Task::Diagnose(args)) => diagnose::diagnose(args, &settings, voice, &Interrupt::listen(|| {})?),
         Some(Task::Devices) => devices::devices(&settings, voice),
         Some(Task::Policy(args)) => policy::policy(args, &settings, voice),
+        Some(Task::Phones(args)) => phones::phones(args, voice),
         Some(Task::Exchange(args)) => exchange::exchange(args, voice, &Interrupt::listen(|| {})?),
         Some(Task::Manual) => manual(),
         Some(Task::Screenshots(args)) => window::screenshots(args),

@@ -10,6 +10,7 @@ pub mod net;
 pub mod policy;
 mod priority;
 pub mod probe;
+pub mod provisioning;
 pub mod secrets;
 mod store;
 mod watch;
