@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::check::{Finding, Severity};
 use super::day::Day;
-use super::field::{Entry, Field, Form, Kind, elsewhere};
+use super::field::{Entry, Field, Form, Kind, SCHEMA, elsewhere};
 use super::number_plan::{self, NumberPlan};
 use super::object::{Object, Objects, Stated};
 use super::region::{self, Pooled, Region, RegionKind};
@@ -124,6 +124,9 @@ impl Reader {
         let Json::Object(map) = json else {
             return self.find(Severity::Error, kind.noun(), "", "it is no object");
         };
+        if kind == Kind::Global && self.objects.of(kind).next().is_some() {
+            return self.find(Severity::Error, kind.noun(), "", "they are there twice");
+        }
         let name = map.get("name").and_then(Json::as_str).map(str::to_owned).unwrap_or_default();
         let mut object = Object::new(kind, if kind == Kind::Global { String::new() } else { name });
         let title = shown(&object.title());
@@ -170,7 +173,20 @@ impl Reader {
 
     fn settings(&mut self, object: &mut Object, title: &str, settings: Map<String, Json>) {
         for (key, value) in settings {
+            let inherited = value.is_null() || value.as_str().is_some_and(|word| word.eq_ignore_ascii_case("inherit"));
+            if inherited {
+                continue;
+            }
             let Some(setting) = Setting::by_any_name(&key) else {
+                if key == "settings" || SCHEMA.iter().any(|entry| entry.key == key) {
+                    self.find(
+                        Severity::Error,
+                        title,
+                        &shown(&key),
+                        "it is no setting; a field stands beside `settings`",
+                    );
+                    continue;
+                }
                 let hint =
                     Setting::similar(&key).map(|entry| format!("; is `{}` meant?", entry.key)).unwrap_or_default();
                 self.find(
@@ -182,9 +198,6 @@ impl Reader {
                 object.unknown.insert(key, value);
                 continue;
             };
-            if value.is_null() || value.as_str().is_some_and(|word| word.eq_ignore_ascii_case("inherit")) {
-                continue;
-            }
             let entry = setting.entry();
             if !object.kind.settings().any(|found| found == setting) {
                 let hint = elsewhere(object.kind, entry.key).unwrap_or_else(|| "it is no setting of phones".to_owned());
@@ -597,6 +610,13 @@ pub(super) mod tests {
         let json = r#"{"phones": [{"name": "A", "colour": {"of": "case"}}]}"#;
         finds(json, &["phone A: colour: there is no such field; it is kept"]);
         assert!(to_text(&text(json).0).contains("\"colour\""));
+    }
+
+    #[test]
+    fn what_could_not_be_written_again_as_it_was_is_refused() {
+        finds(r#"{"global": [{}, {}]}"#, &["global settings: they are there twice"]);
+        finds(r#"{"phones": [{"name": "A", "settings": {"site": "S", "odd": null}}]}"#, &["site: it is no setting"]);
+        crate::provisioning::fuzz(br#"{"phones": [{"name": "A", "settings": {"odd": null, "other": 1}}]}"#);
     }
 
     #[test]
