@@ -1,6 +1,6 @@
 //! Number plans of a site: which numbers are dialled how, and by which trunk they leave.
 
-use regex::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 /// Rules of a site.
 pub const MOST: usize = 200;
@@ -39,7 +39,8 @@ impl NumberPlan {
         }
         // Anchored even where the author left it out: half a number is no number.
         let whole = format!("^(?:{})$", self.pattern);
-        let built = RegexBuilder::new(&whole).size_limit(SIZE_LIMIT).build();
+        // `\d` is 0–9, as in the service's own patterns: with all digits of Unicode a rule of 15 would be too large.
+        let built = RegexBuilder::new(&whole).unicode(false).size_limit(SIZE_LIMIT).build();
         built.map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => "the pattern is too large".to_owned(),
             other => other.to_string().lines().last().unwrap_or("it is no pattern").to_owned(),
@@ -79,10 +80,10 @@ pub fn dial<'a>(plans: &'a [NumberPlan], number: &str) -> Option<Dialled<'a>> {
     let number = plain(number);
     plans.iter().enumerate().find_map(|(index, rule)| {
         let pattern = rule.compiled().ok()?;
-        let found = pattern.captures(&number)?;
-        let mut made = String::new();
-        found.expand(&braced(&rule.normalized), &mut made);
-        Some(Dialled { rule, position: index + 1, number: made })
+        let found = pattern.captures(number.as_bytes())?;
+        let mut made = Vec::new();
+        found.expand(braced(&rule.normalized).as_bytes(), &mut made);
+        Some(Dialled { rule, position: index + 1, number: String::from_utf8_lossy(&made).into_owned() })
     })
 }
 
