@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use eframe::egui::{self, ViewportBuilder, ViewportCommand};
 use phone_core::command::SignIn;
 use phone_core::event::Event;
+use phone_core::policy::Finding;
 use phone_core::sound::OpenedBecause;
 use phone_core::{Command, Snapshot};
 use phone_io::PhoneHandle;
@@ -30,6 +31,9 @@ use crate::theme::{self, ThemeChoice, size};
 /// Starts the practice exchange, if it does not run yet, and says how to sign in to it. Called on its own thread.
 pub type StartPractice = Arc<dyn Fn() -> anyhow::Result<SignIn> + Send + Sync>;
 
+/// What was ignored when settings were read last. Locked for as long as a few lines take to copy.
+pub type Report = Arc<Mutex<Vec<Finding>>>;
+
 /// What the window needs to start.
 pub struct WindowOptions {
     pub handle: PhoneHandle,
@@ -43,6 +47,8 @@ pub struct WindowOptions {
     pub settings_file: Option<PathBuf>,
     /// What holds, and who decided it, as of the start.
     pub rules: phone_core::policy::Effective,
+    /// What was ignored in policies and files, kept current by whoever reads them.
+    pub report: Report,
     /// Overrides the theme kept there.
     pub theme: Option<ThemeChoice>,
     /// Starts that came to this window: what they want in the dial field, if anything.
@@ -127,8 +133,19 @@ impl Link for Rc<PhoneHandle> {
 
 /// Opens the window and returns when it was closed; calls and sessions have ended cleanly then.
 pub fn run_window(options: WindowOptions) -> anyhow::Result<()> {
-    let WindowOptions { handle, wake, demo, start_practice, settings_file, rules, theme, later_starts, form, at_once } =
-        options;
+    let WindowOptions {
+        handle,
+        wake,
+        demo,
+        start_practice,
+        settings_file,
+        rules,
+        report,
+        theme,
+        later_starts,
+        form,
+        at_once,
+    } = options;
     let chosen = settings_file.as_deref().filter(|file| file.exists()).map(Preferences::load);
     let mut preferences = chosen.unwrap_or_else(|| Preferences::recommended(&rules));
     preferences.obey(&rules);
@@ -149,6 +166,7 @@ pub fn run_window(options: WindowOptions) -> anyhow::Result<()> {
             window.later_starts = Some(later_starts);
             window.screen.slow_display = draws_in_software();
             window.screen.form = form;
+            window.report = report;
             if let Some(sign_in) = at_once {
                 window.carry_out_sign_in(sign_in, Instant::now());
             }
@@ -198,6 +216,7 @@ pub struct Window<L> {
     starting: Option<Receiver<Result<SignIn, String>>>,
     start_practice: Option<StartPractice>,
     settings_file: Option<PathBuf>,
+    report: Report,
     later_starts: Option<Receiver<Option<String>>>,
     /// The user has answered the question about the call.
     may_close: bool,
@@ -222,6 +241,7 @@ impl<L: Link> Window<L> {
             starting: None,
             start_practice: None,
             settings_file: None,
+            report: Report::default(),
             later_starts: None,
             may_close: false,
             checks: Checks::default(),
@@ -275,7 +295,9 @@ impl<L: Link> Window<L> {
 
     /// Draws, and does what the user asked for.
     pub fn draw(&mut self, ui: &mut egui::Ui, now: Instant) {
+        let ignored = self.report.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let scene = Scene {
+            ignored: &ignored,
             snapshot: &self.snapshot,
             history: &self.history,
             levels: self.link.levels(),

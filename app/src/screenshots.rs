@@ -100,7 +100,9 @@ impl Studio {
         let history = shot.history(self.now);
         let snapshot = (shot.snapshot)(self.now);
         let diagnosis = (shot.diagnosis)(now);
+        let ignored = (shot.ignored)();
         let scene = Scene {
+            ignored: &ignored,
             snapshot: &snapshot,
             history: &history,
             levels: shot.levels,

@@ -577,6 +577,39 @@ pub fn lock_sentence(lock: &phone_core::policy::Lock) -> String {
     }
 }
 
+/// Who decided a setting that the user may change.
+pub fn comes_from(source: &phone_core::policy::Source) -> String {
+    format!("From: {source}")
+}
+
+/// A wish that does not hold.
+pub fn overruled(source: &phone_core::policy::Source, wish: &str, why: Option<&str>) -> String {
+    match why {
+        Some(why) => format!("Ignored: {wish}, from {source}: {why}"),
+        None => format!("Ignored: {wish}, from {source}"),
+    }
+}
+
+/// Beside the row that leads to the settings in force.
+pub fn rules_summary(managed: usize, ignored: usize) -> String {
+    let managed = match managed {
+        0 => "Nothing is managed by your organisation".to_owned(),
+        1 => "One is managed by your organisation".to_owned(),
+        count => format!("{count} are managed by your organisation"),
+    };
+    match ignored {
+        0 => managed,
+        count => format!("{managed} · {count} ignored"),
+    }
+}
+
+pub const ORGANISATION: &str = "Organisation";
+pub const PAGE_RULES: &str = "Settings in force";
+pub const RULES_IGNORED: &str = "Ignored in policies and files";
+pub const RULES_WAIT: &str = "Settings were changed. They count when the call has ended.";
+pub const RULES_AFTER_SIGN_IN: &str = "Counts after the next sign-in";
+pub const RULES_COPY: &str = "Press to copy it for IT";
+pub const RULES_COPIED: &str = "Copied.";
 pub const MANAGED: &str = "Managed by your organisation";
 
 #[cfg(test)]

@@ -14,6 +14,13 @@ use crate::sbom::Materials;
 use crate::tree::Tree;
 use crate::{Build, icons, licences, tree};
 
+/// What an administrator needs to write policies, and where it stands below the documentation of the package.
+const POLICY_DOCUMENTS: [(&str, &str); 3] = [
+    ("packaging/policy/gen/policy.schema.json", "policy.schema.json"),
+    ("packaging/policy/gen/example-managed.json", "examples/managed.json"),
+    ("docs/administrator/policy.md", "policy.md"),
+];
+
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Writes the .deb, the .rpm, the bill of materials, the licences and the checksums of all of them.
@@ -77,6 +84,11 @@ fn contents(build: &Build, program: &Path, terms: &str) -> Result<Tree> {
     files.file(format!("usr/share/man/man1/{name}.1.gz"), texts::gzip(manual.as_bytes())?);
     files.file(format!("usr/share/doc/{name}/copyright"), texts::copyright(build)?);
     files.file(format!("usr/share/doc/{name}/third-party.txt.gz"), texts::gzip(terms.as_bytes())?);
+    for (from, to) in POLICY_DOCUMENTS {
+        let file = build.root.join(from);
+        let bytes = std::fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+        files.file(format!("usr/share/doc/{name}/{to}"), bytes);
+    }
     for folder in &linux.policy_folders {
         files.folder(folder.clone());
     }

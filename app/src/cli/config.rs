@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use phone_audio::sound::Choice;
 use phone_core::Private;
@@ -15,6 +15,7 @@ use phone_io::policy::{Places, ReadSettings};
 use super::args::Common;
 use super::exit::Failure;
 use super::values::{input, output};
+use crate::app::Report;
 
 /// Larger is not ours.
 const FILE_LIMIT: u64 = 64 * 1024;
@@ -66,6 +67,8 @@ pub struct Reader {
     file: Option<PathBuf>,
     /// `None`: no policies (tests).
     places: Option<Places>,
+    /// What was ignored when all was read last.
+    told: Report,
 }
 
 /// What a [`Reader`] found.
@@ -125,7 +128,13 @@ impl Reader {
     /// For the phone, which looks now and then whether something changed.
     pub fn again(&self) -> ReadSettings {
         let reader = self.clone();
-        Arc::new(move || reader.read().layers)
+        Arc::new(move || Settings::decide(reader.clone(), &Layers::default()).layers)
+    }
+
+    /// For the window: what was ignored, as of the last time that all was read. What the phone decides anew, such as
+    /// wishes that a policy overrules, the phone tells itself.
+    pub fn report(&self) -> Report {
+        Arc::clone(&self.told)
     }
 }
 
@@ -147,6 +156,7 @@ impl Settings {
             common: common.clone(),
             file: common.config.clone().or(usual),
             places: Some(Places::of_system(config)),
+            told: Report::default(),
         };
         check_options(common)?;
         let token = token(common, &mut std::io::stdin().lock())?;
@@ -160,22 +170,6 @@ impl Settings {
         let mut all = layers.clone();
         all.merge(chosen);
         let effective = resolve(&all);
-        for resolved in effective.iter() {
-            for given in resolved.overruled() {
-                let why = match given.ignored {
-                    Some(ignored) => ignored.words().to_owned(),
-                    None => format!("{} says otherwise", resolved.origin),
-                };
-                let entry = resolved.setting.entry();
-                let what = format!(
-                    "{} is {}, not {}: {why}",
-                    entry.title,
-                    entry.words(resolved.value.as_ref()),
-                    entry.words(Some(&given.value))
-                );
-                findings.push(Finding::new(&given.source.to_string(), entry.key, Trouble::Conflict, what));
-            }
-        }
         let demo = reader.common.demo;
         // Some values only their users can judge.
         let mut ignore = |resolved: &Resolved, why: &str| {
@@ -207,6 +201,23 @@ impl Settings {
             usable(Setting::SoundSpeaker, &output),
             usable(Setting::SoundRinger, &output),
         ];
+        reader.told.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&findings);
+        for resolved in effective.iter() {
+            for given in resolved.overruled() {
+                let why = match given.ignored {
+                    Some(ignored) => ignored.words().to_owned(),
+                    None => format!("{} says otherwise", resolved.origin),
+                };
+                let entry = resolved.setting.entry();
+                let what = format!(
+                    "{} is {}, not {}: {why}",
+                    entry.title,
+                    entry.words(resolved.value.as_ref()),
+                    entry.words(Some(&given.value))
+                );
+                findings.push(Finding::new(&given.source.to_string(), entry.key, Trouble::Conflict, what));
+            }
+        }
         let text = |setting| effective.text(setting).map(str::to_owned);
         // Of a practice exchange and a live service the one counts that somebody stronger asked for.
         let strength = |setting| effective.get(setting).map(|resolved| resolved.origin.layer);
@@ -366,7 +377,7 @@ mod tests {
         }
 
         fn settings(&self, common: &Common, chosen: &Layers) -> Settings {
-            Settings::decide(Reader { common: common.clone(), file: Some(self.0.clone()), places: None }, chosen)
+            Settings::decide(Reader { common: common.clone(), file: Some(self.0.clone()), ..Reader::default() }, chosen)
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use phone_audio::sound::{Choice, Role};
 use phone_core::SignIn;
 use phone_core::command::ServiceSignIn;
+use phone_core::policy::{Lock, Setting};
 use phone_exchange::RunningExchange;
 use phone_io::secrets::{SavedAccount, saved_accounts};
 
@@ -18,6 +19,7 @@ use crate::app::{StartPractice, WakeSlot, WindowOptions, run_window};
 use crate::os::instance::{self, Instance};
 use crate::os::link::dial_text;
 use crate::panels::signed_out::Form;
+use crate::text;
 
 pub fn window(settings: &Settings, link: Option<&str>) -> Result<Exit, Failure> {
     need_display()?;
@@ -49,7 +51,7 @@ pub fn window(settings: &Settings, link: Option<&str>) -> Result<Exit, Failure> 
     // Outlives the window, so that sessions end cleanly before it does.
     let exchange: Arc<Mutex<Option<RunningExchange>>> = Arc::default();
     let signs_in = settings.demo || origin.is_some();
-    let accounts = if settings.demo { Vec::new() } else { saved() };
+    let accounts = if settings.demo { Vec::new() } else { allowed(settings, saved()) };
     let form = form(settings, &accounts);
     let at_once = at_once(settings, &accounts).filter(|_| !signs_in);
     let start = sign_in(settings, origin, Arc::clone(&exchange));
@@ -76,6 +78,7 @@ pub fn window(settings: &Settings, link: Option<&str>) -> Result<Exit, Failure> 
         start_practice: Some(start),
         settings_file: config::folders().map(|folders| folders.config_dir().join("window.toml")),
         rules: settings.effective.clone(),
+        report: settings.reader.report(),
         theme: None,
         form,
         at_once,
@@ -95,14 +98,36 @@ fn saved() -> Vec<SavedAccount> {
     config::data_dir().map(|folder| saved_accounts(&folder)).unwrap_or_default()
 }
 
+/// Accounts of another service or client than a policy names are left out.
+fn allowed(settings: &Settings, mut accounts: Vec<SavedAccount>) -> Vec<SavedAccount> {
+    let named = |setting| {
+        let locked = matches!(settings.effective.lock(setting), Some(Lock::Policy(_)));
+        settings.effective.text(setting).filter(|_| locked)
+    };
+    let (region, client) = (named(Setting::Region), named(Setting::ClientId));
+    accounts.retain(|account| {
+        region.is_none_or(|region| account.service.environment == region)
+            && client.is_none_or(|client| account.service.client_id == client)
+    });
+    accounts
+}
+
 /// The sign-in page begins with what the settings say, else with what was used last.
 fn form(settings: &Settings, accounts: &[SavedAccount]) -> Form {
-    let mut form = Form::default();
+    let lock = |setting| match settings.effective.lock(setting) {
+        Some(lock @ Lock::Policy(_)) => Some(text::lock_sentence(lock)),
+        _ => None,
+    };
+    let (region_lock, client_lock) = (lock(Setting::Region), lock(Setting::ClientId));
+    let mut form = Form { region_lock, client_lock, ..Form::default() };
     form.service = match (&settings.service, accounts.first()) {
         (Some(service), _) => service.clone(),
         (None, Some(account)) => account.service.clone(),
         (None, None) => form.service,
     };
+    if let Some(client) = settings.effective.text(Setting::ClientId).filter(|_| form.client_lock.is_some()) {
+        client.clone_into(&mut form.service.client_id);
+    }
     form.accounts = accounts
         .iter()
         .map(|account| {

@@ -7,6 +7,7 @@ pub mod made_up;
 pub mod phones;
 pub mod quality;
 pub mod recent;
+pub mod rules;
 pub mod sound;
 pub mod strip;
 

@@ -12,6 +12,7 @@ pub mod menu;
 pub mod phones;
 pub mod problem;
 pub mod quality;
+pub mod rules;
 pub mod screen;
 pub mod settings;
 pub mod signed_out;
@@ -69,6 +70,8 @@ pub enum Action {
     SetReducedMotion(bool),
     SayStatus,
     Copy(String),
+    /// One line, which is said.
+    CopyLine(String),
     Diagnose(diagnostics::DiagnoseAction),
     DismissToast,
     /// Close the window; asks first while in a call.
@@ -86,6 +89,8 @@ pub enum Page {
     Quality,
     Settings,
     Sound,
+    /// Settings in force, and who decided them.
+    Rules,
 }
 
 /// The one pop-up that may be open.

@@ -48,20 +48,20 @@ pub fn header_ui(ui: &mut Ui, rect: Rect, title: &str, back: Option<Page>, ready
 }
 
 /// A column of groups: heads and cards of rows, laid out from top to bottom.
-struct Column {
-    left: f32,
-    width: f32,
-    y: f32,
+pub(super) struct Column {
+    pub(super) left: f32,
+    pub(super) width: f32,
+    pub(super) y: f32,
 }
 
 impl Column {
-    fn head(&mut self, ui: &Ui, words: &str) {
+    pub(super) fn head(&mut self, ui: &Ui, words: &str) {
         let line = Rect::from_min_size(pos2(self.left, self.y), vec2(self.width, 24.0));
         paint::label(ui, line, Align::Min, words, Type::SmallStrong, palette(ui).muted);
         self.y += 24.0;
     }
 
-    fn card(&mut self, ui: &Ui, heights: &[f32]) -> Vec<Rect> {
+    pub(super) fn card(&mut self, ui: &Ui, heights: &[f32]) -> Vec<Rect> {
         let total = heights.iter().sum::<f32>() + 2.0;
         let card = Rect::from_min_size(pos2(self.left, self.y), vec2(self.width, total));
         paint::card(ui, card);
@@ -129,6 +129,7 @@ pub fn ui(
     rect: Rect,
     snapshot: &Snapshot,
     preferences: &Preferences,
+    rules: &str,
     metrics: &Metrics,
 ) -> Option<Action> {
     control::enter(ui.ctx(), Region::Content);
@@ -139,8 +140,11 @@ pub fn ui(
         let mut column =
             Column { left: rect.left() + metrics.edge, width: rect.width() - 2.0 * metrics.edge, y: start.y + 8.0 };
         action = account(ui, &mut column, snapshot);
-        action = sound(ui, &mut column).or(action.take());
+        column.head(ui, text::DURING_CALLS);
+        action = link(ui, &mut column, text::SOUND_ROW, text::SOUND_ROW_NOTE, Page::Sound).or(action.take());
         action = appearance(ui, &mut column, snapshot, preferences, metrics).or(action.take());
+        column.head(ui, text::ORGANISATION);
+        action = link(ui, &mut column, text::PAGE_RULES, rules, Page::Rules).or(action.take());
         keyboard(ui, &mut column);
         about(ui, &mut column);
         ui.allocate_rect(Rect::from_min_max(start, pos2(rect.right(), column.y + 4.0)), eframe::egui::Sense::hover());
@@ -161,17 +165,17 @@ fn account(ui: &Ui, column: &mut Column, snapshot: &Snapshot) -> Option<Action> 
     clicked.then_some(Action::Send(Command::SignOut))
 }
 
-fn sound(ui: &Ui, column: &mut Column) -> Option<Action> {
-    column.head(ui, text::DURING_CALLS);
+/// A row that leads to another page.
+fn link(ui: &Ui, column: &mut Column, name: &'static str, note: &str, page: Page) -> Option<Action> {
     let row = *column.card(ui, &[size::ROW_LIST]).first()?;
     let colors = palette(ui);
-    let touch = Control::new("sound-row", text::SOUND_ROW).radius(size::RADIUS_L).add(ui, row.shrink(2.0));
+    let touch = Control::new(("link", name), name).radius(size::RADIUS_L).add(ui, row.shrink(2.0));
     if touch.hovered {
         paint::block(ui, row, size::RADIUS_L - 1.0, colors.quiet, None);
     }
-    let place = words(ui, row, text::SOUND_ROW, text::SOUND_ROW_NOTE, 16.0);
+    let place = words(ui, row, name, note, 16.0);
     Icon::CARET_RIGHT.paint(ui.painter(), place.center(), 16.0, IconWeight::Bold, colors.muted);
-    touch.clicked.then_some(Action::Go(Page::Sound))
+    touch.clicked.then_some(Action::Go(page))
 }
 
 /// Who decided a row that the user cannot change; else what is said of it anyway.

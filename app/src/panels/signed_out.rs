@@ -48,13 +48,16 @@ pub struct Form {
     /// Key and "name · organisation" of accounts that were signed in to before, the last one first.
     pub accounts: Vec<(String, String, Service)>,
     pub regions_open: bool,
+    /// Why region and client cannot be chosen, where a policy decides them.
+    pub region_lock: Option<String>,
+    pub client_lock: Option<String>,
 }
 
 impl Default for Form {
     fn default() -> Self {
         let environment = REGIONS.first().map_or("", |region| region.environment).to_owned();
         let service = Service { environment, ..Service::default() };
-        Self { service, accounts: Vec::new(), regions_open: false }
+        Self { service, accounts: Vec::new(), regions_open: false, region_lock: None, client_lock: None }
     }
 }
 
@@ -108,13 +111,19 @@ fn sign_in_ui(ui: &mut Ui, column: Rect, top: f32, form: &Form, metrics: &Metric
     let region = region_words(&form.service.environment);
     let words = format!("{}: {region}", text::REGION);
     let field = row(&mut y, size::CONTROL_M);
-    if Button::new("region", Face::Outline, &words).add(ui, field).clicked {
+    if Button::new("region", Face::Outline, &words).refused(form.region_lock.as_deref()).add(ui, field).clicked {
         action = Some(Action::ToggleRegions);
     }
     let field = row(&mut y, size::CONTROL_M);
     let client_id = &form.service.client_id;
-    if let (_, Some(typed)) = Field::new(Id::unique("client-id"), text::CLIENT_ID).add(ui, field, client_id) {
+    if let Some(lock) = &form.client_lock {
+        let words = format!("{}: {client_id}", text::CLIENT_ID);
+        Button::new("client-id", Face::Outline, &words).refused(Some(lock)).add(ui, field);
+    } else if let (_, Some(typed)) = Field::new(Id::unique("client-id"), text::CLIENT_ID).add(ui, field, client_id) {
         action = Some(Action::TypeClientId(typed));
+    }
+    if form.region_lock.is_some() || form.client_lock.is_some() {
+        paint::label(ui, row(&mut y, 16.0), Align::Center, text::MANAGED, Type::Small, colors.muted);
     }
     let line = row(&mut y, 16.0);
     paint::label(ui, line, Align::Center, text::NEVER_SEES_PASSWORD, Type::Small, colors.muted);

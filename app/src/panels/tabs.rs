@@ -20,7 +20,7 @@ const fn tab_of(page: Page) -> Page {
     match page {
         Page::Calls | Page::Quality => Page::Calls,
         Page::Diagnostics => Page::Diagnostics,
-        Page::Settings | Page::Sound => Page::Settings,
+        Page::Settings | Page::Sound | Page::Rules => Page::Settings,
     }
 }
 

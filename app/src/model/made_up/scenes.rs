@@ -1,10 +1,12 @@
 //! The scenes of the screenshots. People, numbers and devices are made up.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use phone_core::diagnose::{Plan, Symptom};
 use phone_core::event::{CallDirection, EndReason, Event, Notice, Quality};
 use phone_core::ids::CallId;
+use phone_core::policy::{Finding, Layer, Layers, Setting, Source, Trouble, Value, resolve};
 use phone_core::snapshot::{
     CallState, CallView, PersistentView, PhoneView, RecentCall, RoleView, SignInStep, Snapshot, Standing,
 };
@@ -36,6 +38,7 @@ pub struct Shot {
     pub quality: Option<fn(usize) -> Quality>,
     pub tell: Option<&'static str>,
     pub diagnosis: fn(Instant) -> Diagnosis,
+    pub ignored: fn() -> Vec<Finding>,
     /// In pixels.
     pub size: [f32; 2],
     pub text_size: u16,
@@ -53,6 +56,7 @@ impl Shot {
             quality: None,
             tell: None,
             diagnosis: |_| Diagnosis::default(),
+            ignored: Vec::new,
             size: size::WINDOW,
             text_size: 100,
             theme: ThemeChoice::Light,
@@ -162,7 +166,40 @@ fn scenes() -> Vec<Shot> {
         silent(Shot::new("h-problem", problem)),
         silent(Shot::new("h-reconnecting", reconnecting)),
         silent(Shot::new("i-settings", ready)).press(Action::Go(Page::Settings)),
+        managed(Shot::new("i-managed", ruled)).press(Action::Go(Page::Settings)),
+        managed(Shot::new("i-rules", ruled)).press(Action::Go(Page::Rules)),
     ]
+}
+
+fn managed(shot: Shot) -> Shot {
+    let ignored = || {
+        let place = "/etc/xdg/offhook/policies/managed/20-sales.json";
+        let unknown = "there is no such setting; it was ignored. Is `ForceTurn` meant?";
+        let folder = "it can be written by everybody, so it was not taken; let only root write it (chmod go-w)";
+        vec![
+            Finding::new(place, "ForceTurm", Trouble::UnknownKey, unknown),
+            Finding::new("/etc/xdg/offhook/policies/managed/30-try.json", "", Trouble::Unsafe, folder),
+        ]
+    };
+    Shot { ignored, levels: Levels::SILENCE, ..shot }
+}
+
+/// An organisation decides some settings.
+fn ruled(now: Instant) -> Snapshot {
+    let mut layers = Layers::default();
+    let policy = || Source::new(Layer::MandatoryMachine, "/etc/xdg/offhook/policies/managed/10-all.json");
+    layers.set(Setting::ForceRelay, Value::Bool(true), policy());
+    layers.set(Setting::ForceRelay, Value::Bool(false), Source::new(Layer::CommandLine, ""));
+    layers.set(Setting::WindowTextSize, Value::Text("100".to_owned()), policy());
+    layers.set(Setting::Region, Value::Text("mypurecloud.de".to_owned()), policy());
+    layers.set(Setting::Dscp, Value::Integer(34), Source::new(Layer::Service, "Ana's WebRTC phone"));
+    layers.set(Setting::PersistentConnection, Value::Bool(true), Source::new(Layer::Service, "Ana's WebRTC phone"));
+    layers.set(
+        Setting::Log,
+        Value::Text("warn".to_owned()),
+        Source::new(Layer::File, "~/.config/offhook/offhook.toml"),
+    );
+    Snapshot { settings: Arc::new(resolve(&layers)), ..ready(now) }
 }
 
 /// A moment in the past. The scenes play hours after the program's start, so there always is one.

@@ -48,7 +48,7 @@ impl Screen {
             return Some(Action::ToggleTransfer(call));
         }
         match (self.page, self.call_keys, self.dial_keys) {
-            (Page::Sound, ..) => Some(Action::Go(Page::Settings)),
+            (Page::Sound | Page::Rules, ..) => Some(Action::Go(Page::Settings)),
             (Page::Calls, Some(call), _) => Some(Action::ToggleCallKeys(call)),
             (Page::Calls, None, true) => Some(Action::ToggleDialKeys),
             (Page::Diagnostics, _, _) if self.diagnostics != View::Home => Some(Action::Diagnose(DiagnoseAction::Home)),
@@ -190,6 +190,8 @@ impl Screen {
             }
             Action::ClosePopup => self.close(),
             Action::SearchPhones(typed) => self.phone_search = typed,
+            Action::ToggleRegions | Action::ChooseRegion(_) if self.form.region_lock.is_some() => {}
+            Action::TypeClientId(_) if self.form.client_lock.is_some() => {}
             Action::ToggleRegions => self.form.regions_open = !self.form.regions_open,
             Action::ChooseRegion(environment) => {
                 environment.clone_into(&mut self.form.service.environment);
@@ -225,6 +227,10 @@ impl Screen {
                 self.tell(words, scene.now);
             }
             Action::Copy(words) => orders.push(Order::Copy(words)),
+            Action::CopyLine(line) => {
+                orders.push(Order::Copy(line));
+                self.tell(text::RULES_COPIED, scene.now);
+            }
             Action::Diagnose(action) => self.diagnose(&action, scene, orders),
             Action::DismissToast => self.toast = None,
             Action::Quit if model::calls::in_call(scene.snapshot) => self.ask_to_leave(),

@@ -17,7 +17,7 @@ use crate::panels::diagnostics::{DiagnoseAction, View};
 use crate::panels::quality;
 use crate::panels::{
     Action, Metrics, Page, Popup, banner, calls, card, devices, diagnostics, diagnostics_result, incoming, leave, menu,
-    phones, problem, settings, signed_out, sound_bar, sound_page, strip, tabs, toast, wrap_up,
+    phones, problem, rules, settings, signed_out, sound_bar, sound_page, strip, tabs, toast, wrap_up,
 };
 use crate::text;
 use crate::theme::{self, palette, size};
@@ -123,6 +123,7 @@ impl Screen {
         let header = paint::cut_top(&mut rest, size::HEADER, 0.0);
         let (title, back) = match page {
             Page::Sound => (text::PAGE_SOUND, (self.page == Page::Sound).then_some(Page::Settings)),
+            Page::Rules => (text::PAGE_RULES, (self.page == Page::Rules).then_some(Page::Settings)),
             Page::Settings | Page::Calls | Page::Diagnostics | Page::Quality => (text::PAGE_SETTINGS, None),
         };
         let shows_ready = ready && self.page == page && ui.max_rect().width() < size::TWO_COLUMNS;
@@ -134,8 +135,11 @@ impl Screen {
             let (action, fields) = sound_page::ui(ui, rest, &models, |role| needle(&needles, role), metrics);
             actions.extend(action);
             self.anchors.fields = fields;
+        } else if page == Page::Rules {
+            actions.extend(rules::ui(ui, rest, &model::rules::rules(scene.snapshot, scene.ignored), metrics));
         } else {
-            actions.extend(settings::ui(ui, rest, scene.snapshot, &self.preferences, metrics));
+            let summary = model::rules::summary(&scene.snapshot.settings, scene.ignored);
+            actions.extend(settings::ui(ui, rest, scene.snapshot, &self.preferences, &summary, metrics));
         }
     }
 

@@ -11,6 +11,7 @@ use eframe::egui::{Id, Rect, Ui};
 use phone_core::Command;
 use phone_core::diagnose::Remedy;
 use phone_core::ids::CallId;
+use phone_core::policy::Finding;
 use phone_core::snapshot::{CallState, Snapshot};
 use phone_core::sound::SoundRole;
 
@@ -44,6 +45,8 @@ pub struct Scene<'a> {
     pub levels: Levels,
     pub practice: &'a Practice,
     pub diagnosis: &'a Diagnosis,
+    /// What was ignored in policies and files.
+    pub ignored: &'a [Finding],
     pub now: Instant,
 }
 
@@ -309,7 +312,7 @@ impl Screen {
         let meters = match self.page {
             Page::Calls | Page::Quality => bar.live(),
             Page::Sound => sound.microphone.open,
-            Page::Settings | Page::Diagnostics => false,
+            Page::Settings | Page::Rules | Page::Diagnostics => false,
         };
         let wide = ui.max_rect().width() >= size::TWO_COLUMNS;
         if meters || wide && (bar.live() || sound.microphone.open) {

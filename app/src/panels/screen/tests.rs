@@ -1,5 +1,6 @@
 //! The whole window, drawn without a display: what is on it, and what each press and each key asks for.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eframe::egui::{Key, Modifiers, Role, Theme, Vec2, vec2};
@@ -8,6 +9,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use phone_core::Command;
 use phone_core::command::Command::{Answer, Decline, HangUp, Hold, Mute, SendDigits};
 use phone_core::ids::CallId;
+use phone_core::policy::{Layer, Layers, Setting, Source, Value, resolve};
 use phone_core::snapshot::{CallState, PersistentView, PhoneView, Snapshot, Standing};
 use phone_core::sound::{DeviceChoice, DeviceClass, SoundDevice, SoundRole};
 
@@ -34,7 +36,7 @@ struct Stage {
 
 impl Stage {
     fn scene<'a>(snapshot: &'a Snapshot, history: &'a History, levels: Levels, now: Instant) -> Scene<'a> {
-        Scene { snapshot, history, levels, practice: &Practice::Ready, diagnosis: nothing_checked(), now }
+        Scene { snapshot, history, levels, practice: &Practice::Ready, diagnosis: nothing_checked(), ignored: &[], now }
     }
 }
 
@@ -489,6 +491,36 @@ fn the_theme_is_chosen_and_kept() {
     desk.press("Dark");
     let kept = desk.harness.state().orders.clone();
     assert!(matches!(kept.as_slice(), [Order::Keep(preferences)] if preferences.theme == ThemeChoice::Dark));
+}
+
+/// What a policy decides stays on the screen, can be focused and says who decided it; pressing it changes nothing.
+#[test]
+fn a_managed_setting_is_visible_and_cannot_be_changed_from_the_window() {
+    let mut layers = Layers::default();
+    let policy = || Source::new(Layer::MandatoryMachine, "10.json");
+    layers.set(Setting::WindowTheme, Value::Text("dark".to_owned()), policy());
+    layers.set(Setting::ForceRelay, Value::Bool(true), policy());
+    let settings = Arc::new(resolve(&layers));
+    let mut desk = Desk::new(Snapshot { settings, ..snapshot(vec![]) });
+    desk.perform(Action::Go(Page::Settings));
+    desk.press("Light");
+    assert_eq!(desk.harness.state().orders, [], "nothing was kept");
+    assert_eq!(desk.harness.state().screen.preferences.theme, ThemeChoice::Dark);
+    desk.perform(Action::Go(Page::Rules));
+    desk.press("Force TURN: On. Managed by your organisation: policy for this computer 10.json");
+    let orders = desk.harness.state().orders.clone();
+    assert!(matches!(orders.as_slice(), [Order::Copy(line)] if line.contains("10.json")), "{orders:?}");
+}
+
+#[test]
+fn a_managed_region_cannot_be_left_on_the_sign_in_page() {
+    let mut desk = Desk::new(Snapshot::default());
+    let before = desk.harness.state().screen.form.service.environment.clone();
+    desk.harness.state_mut().screen.form.region_lock = Some("Managed by your organisation".to_owned());
+    desk.perform(Action::ToggleRegions);
+    desk.perform(Action::ChooseRegion("mypurecloud.ie.test"));
+    let form = &desk.harness.state().screen.form;
+    assert_eq!((form.regions_open, &form.service.environment), (false, &before));
 }
 
 #[test]
