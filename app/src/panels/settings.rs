@@ -80,7 +80,7 @@ impl Column {
 }
 
 /// Name and origin at the left of a row; gives what is left for the control.
-fn words(ui: &Ui, row: Rect, name: &str, note: &str, control_width: f32) -> Rect {
+pub(super) fn words(ui: &Ui, row: Rect, name: &str, note: &str, control_width: f32) -> Rect {
     let colors = palette(ui);
     let mut rest = Rect::from_min_max(pos2(row.left() + 16.0, row.top()), pos2(row.right() - 12.0, row.bottom()));
     let control_width = control_width.min(rest.width());
@@ -97,7 +97,7 @@ fn words(ui: &Ui, row: Rect, name: &str, note: &str, control_width: f32) -> Rect
 }
 
 /// A choice of a few words side by side. Gives the index pressed.
-fn segments(ui: &Ui, rect: Rect, id: &'static str, names: &[String], chosen: usize) -> Option<usize> {
+pub(super) fn segments(ui: &Ui, rect: Rect, id: &'static str, names: &[String], chosen: usize) -> Option<usize> {
     let colors = palette(ui);
     let well = Rect::from_center_size(rect.center(), vec2(rect.width(), size::CONTROL_S));
     paint::block(ui, well, size::RADIUS_M, colors.quiet, None);
