@@ -108,6 +108,11 @@ impl MeanLevel {
         }
     }
 
+    /// Frames that were loud enough.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
     /// `None` while nothing was loud enough.
     pub fn dbfs(&self) -> Option<f32> {
         (self.frames > 0).then(|| mean_square_dbfs(self.energy / self.frames as f64))

@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::FRAME_SAMPLES;
 use crate::codec::{CodecError, Coding, Encoder, MAX_PAYLOAD_BYTES};
 use crate::jitter::{JitterStatistics, Packet, Pulled};
 use crate::level::MeanLevel;
@@ -39,6 +40,8 @@ pub struct SessionStats {
     pub late_packets: u64,
     /// Packets that never arrived.
     pub lost_packets: u64,
+    /// How long all frames above −60 dBFS that were encoded are together, in milliseconds.
+    pub spoken_ms: f64,
     /// Energy mean of all frames above −60 dBFS that were encoded; `None`: there was none.
     pub level_in_dbfs: Option<f32>,
     /// Energy mean of all frames above −60 dBFS that were heard; `None`: there was none.
@@ -137,6 +140,7 @@ impl SessionAudio {
             jitter_ms: jitter_buffer.jitter.as_secs_f64() * 1e3,
             late_packets: jitter_buffer.packets_late,
             lost_packets: jitter_buffer.packets_lost,
+            spoken_ms: millis(self.sent.frames() * FRAME_SAMPLES as u64),
             level_in_dbfs: self.sent.dbfs(),
             level_out_dbfs: self.heard.dbfs(),
             encode_failures: self.encode_failures,

@@ -28,7 +28,7 @@ use crate::event::{AudioStats, CallDirection, Event, Quality, SetupTimes, millis
 use crate::ids::{CallId, SessionId};
 use crate::line::Request;
 use crate::media::{MediaStats, MediaUp};
-use crate::quality::mos;
+use crate::quality::{WayThere, far_hears, mos};
 use crate::redact::Private;
 use crate::snapshot::{CallState, ConsultView, PendingRequest};
 
@@ -36,8 +36,6 @@ use crate::snapshot::{CallState, ConsultView, PendingRequest};
 const CONFIRM_LIMIT: Duration = Duration::from_secs(15);
 /// Digits shown.
 pub const MAX_DIGITS: usize = 64;
-/// A call is asked whether the far end hears us only after this long: reports come every few seconds.
-const REPORTS_DUE: Duration = Duration::from_secs(6);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -88,6 +86,8 @@ pub struct Call {
     pub digits: String,
     /// A transfer that is being talked over.
     pub consult: Option<ConsultView>,
+    /// Pressed before it was connected; they go out then.
+    pub early_digits: String,
     pub measures: Measures,
     state: CallState,
     pending: Option<(PendingRequest, Instant)>,
@@ -121,6 +121,7 @@ impl Call {
             media_up_at: None,
             digits: String::new(),
             consult: None,
+            early_digits: String::new(),
             measures: Measures::default(),
             state,
             pending: by_rule.then(|| (PendingRequest::Answer, now + CONFIRM_LIMIT)),
@@ -284,7 +285,8 @@ impl Call {
 
     /// It needs a session, now or at once.
     pub fn wants_media(&self) -> bool {
-        self.asked.is_some()
+        let cancelled = self.connected.is_none() && self.pending() == Some(PendingRequest::HangUp);
+        self.asked.is_some() && !cancelled
     }
 
     /// It rings here and nobody did anything about it.
@@ -323,6 +325,10 @@ pub struct Measures {
     level_in: Loudness,
     level_out: Loudness,
     far_hears: Option<bool>,
+    /// When something louder than a pause was last among what we sent.
+    spoke: Option<Instant>,
+    /// When the far end last reported about what we send.
+    reported: Option<Instant>,
     /// Media was told though no single packet was reported.
     pub media_told: bool,
 }
@@ -341,9 +347,37 @@ impl Measures {
         self.audio_base = AudioStats::default();
         self.last = None;
         self.audio = None;
+        self.reported = None;
     }
 
-    pub fn audio(&mut self, stats: AudioStats) {
+    /// The counters as they stood when the call was connected, which are known a moment later.
+    pub fn start_was(&mut self, base: MediaStats, audio_base: Option<AudioStats>) {
+        self.base = base;
+        self.audio_base = audio_base.unwrap_or(self.audio_base);
+    }
+
+    /// The counters as they stand now that the call is over.
+    pub fn finish(&mut self, stats: MediaStats, audio: Option<AudioStats>) {
+        self.last = Some(stats);
+        match (&mut self.audio, audio) {
+            // The levels of silence after the hang-up are none of the call's.
+            (Some(known), Some(audio)) => {
+                *known =
+                    AudioStats { level_in_dbfs: known.level_in_dbfs, level_out_dbfs: known.level_out_dbfs, ..audio };
+            }
+            (None, Some(audio)) => {
+                self.level_in.add(audio.level_in_dbfs);
+                self.level_out.add(audio.level_out_dbfs);
+                self.audio = Some(audio);
+            }
+            (_, None) => {}
+        }
+    }
+
+    pub fn audio(&mut self, now: Instant, stats: AudioStats) {
+        if stats.spoken_ms > self.audio.unwrap_or(self.audio_base).spoken_ms {
+            self.spoke = Some(now);
+        }
         self.level_in.add(stats.level_in_dbfs);
         self.level_out.add(stats.level_out_dbfs);
         self.audio = Some(stats);
@@ -355,13 +389,18 @@ impl Measures {
         let received = stats.packets_received.saturating_sub(before.packets_received);
         let lost = stats.packets_lost.saturating_sub(before.packets_lost);
         let loss = share(lost, received);
-        let sent_more = stats.packets_sent > before.packets_sent;
-        let long_enough = connected.is_some_and(|at| now.saturating_duration_since(at) >= REPORTS_DUE);
-        self.far_hears = match stats.far_loss {
-            Some(far) => Some(sent_more && far < 1.0),
-            None if long_enough => Some(false),
-            None => None,
-        };
+        // A session that was warm has its reports from before; whether they go on shows soon.
+        if stats.far_reports > before.far_reports || self.last.is_none() && stats.far_loss.is_some() {
+            self.reported = Some(now);
+        }
+        let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
+        self.far_hears = far_hears(WayThere {
+            leaves: stats.packets_sent > before.packets_sent,
+            lasted: since(connected).unwrap_or_default(),
+            reported: since(self.reported),
+            loss: stats.far_loss,
+            spoke: since(self.spoke),
+        });
         let audio = self.audio.unwrap_or_default();
         let quality = Quality {
             rtt_ms: stats.rtt_ms,
@@ -414,6 +453,7 @@ impl Measures {
             stretched_ms: carried.stretched_ms + (audio.stretched_ms - base.stretched_ms).max(0.0),
             buffer_ms: audio.buffer_ms,
             late_packets: carried.late_packets + audio.late_packets.saturating_sub(base.late_packets),
+            spoken_ms: carried.spoken_ms + (audio.spoken_ms - base.spoken_ms).max(0.0),
             level_in_dbfs: self.level_in.mean_dbfs(),
             level_out_dbfs: self.level_out.mean_dbfs(),
         }
@@ -525,7 +565,7 @@ mod tests {
         let quality = measures.stats(now, Some(now), &second);
         assert_eq!(quality.loss, Some(0.0));
         assert_eq!((measures.total().packets_lost, measures.total().packets_sent), (0, 50));
-        measures.audio(AudioStats { concealed_ms: 60.0, level_in_dbfs: Some(-20.0), ..Default::default() });
+        measures.audio(now, AudioStats { concealed_ms: 60.0, level_in_dbfs: Some(-20.0), ..Default::default() });
         let audio = measures.audio_measured().unwrap();
         assert!((audio.concealed_ms - 20.0).abs() < 1e-9);
         assert!((audio.level_in_dbfs.unwrap() + 20.0).abs() < 1e-3);

@@ -31,7 +31,8 @@ pub enum Event {
     Connected {
         call: CallId,
     },
-    /// The first packet of this call was heard.
+    /// The first packet of this call was heard. Never before `Connected`: what is heard while it rings (a ringback
+    /// tone, an announcement) counts, and is told then.
     Media {
         call: CallId,
     },
@@ -70,6 +71,7 @@ pub enum Event {
     },
     /// A measurement is done.
     Measured(Box<Measured>),
+    /// The last of a call. A moment after it left the snapshot, for its report holds the last figures of its media.
     Ended {
         call: CallId,
         report: Box<CallReport>,
@@ -221,6 +223,8 @@ pub struct AudioStats {
     pub stretched_ms: f64,
     pub buffer_ms: f64,
     pub late_packets: u64,
+    /// How much of what was sent was louder than a pause.
+    pub spoken_ms: f64,
     pub level_in_dbfs: Option<f32>,
     pub level_out_dbfs: Option<f32>,
 }

@@ -149,6 +149,7 @@ impl Hold {
     #[expect(clippy::too_many_lines, clippy::match_same_arms, reason = "the rows of one table, in its order")]
     pub fn handle(&mut self, now: Instant, input: Input) {
         use State::{Closed, Held, InCall, Off, Opening, Recovering, Unsure};
+        let before = self.state;
         self.state = match (self.state, input) {
             (Off, Input::Policy(true)) => {
                 self.opened = false;
@@ -282,6 +283,9 @@ impl Hold {
             // Late and repeated inputs are normal on a network; they change nothing.
             (state, _) => state,
         };
+        if std::mem::discriminant(&before) != std::mem::discriminant(&self.state) {
+            tracing::debug!(?input, from = state_name(before), to = state_name(self.state), "persistent connection");
+        }
     }
 
     /// How long a session is kept without a call; counts from the next idle time on.
@@ -338,6 +342,19 @@ impl Hold {
 
     fn leave(&mut self, how: Command) {
         self.out.extend([Command::CloseMicrophone, how]);
+    }
+}
+
+/// The state without its times, which say nothing in a log.
+const fn state_name(state: State) -> &'static str {
+    match state {
+        State::Off => "off",
+        State::Closed { .. } => "closed",
+        State::Opening { .. } => "opening",
+        State::Held { .. } => "held",
+        State::InCall => "in call",
+        State::Recovering { .. } => "recovering",
+        State::Unsure { .. } => "unsure",
     }
 }
 

@@ -70,7 +70,15 @@ impl Journal {
         self.last = now;
         let text = match input {
             // Once a second each, or at every deadline: they would push out what matters.
-            Input::Tick | Input::AudioStats { .. } | Input::Media(MediaEvent::Stats { .. }) => return,
+            Input::Tick
+            | Input::AudioStats { .. }
+            | Input::Media(MediaEvent::Counted { .. } | MediaEvent::Stats { .. }) => return,
+            // Digits may be a PIN.
+            Input::Command(crate::Command::SendDigits { call, digits }) => {
+                format!("command send {} digits in call {call}", digits.chars().count())
+            }
+            Input::Media(MediaEvent::Digit { session, .. }) => format!("media digit of session {session}"),
+            Input::Media(MediaEvent::DigitSent { session, .. }) => format!("media digit sent of session {session}"),
             Input::Command(command) => format!("command {command:?}"),
             Input::LinkReceived { link, text } => format!("link {link} received {}", outline(text)),
             Input::HttpDone { request, result: Ok(response) } => {
@@ -94,6 +102,7 @@ impl Journal {
             Output::SendText { link, text } => format!("link {link} send {}", outline(text.reveal())),
             Output::Http(request) => {
                 let path = request.url.split(['?', '#']).next().unwrap_or_default();
+                let path = path.split_once("://").map_or(path, |(_, rest)| rest.trim_start_matches(|c| c != '/'));
                 format!("http {} {:?} {path}", request.request, request.method)
             }
             Output::OpenLink { link, .. } => format!("link {link} open"),
@@ -106,7 +115,13 @@ impl Journal {
             Output::Media(MediaCommand::Prepare { config }) => {
                 format!("media prepare {:?} with {} servers", config.relay, config.servers.len())
             }
-            Output::Event(crate::Event::Quality { .. }) => return,
+            Output::Event(crate::Event::Quality { .. }) | Output::Media(MediaCommand::Count { .. }) => return,
+            Output::Event(crate::Event::DigitSent { call, .. }) => format!("event digit sent in call {call}"),
+            Output::Event(crate::Event::DigitReceived { call, .. }) => format!("event digit received in call {call}"),
+            Output::Sound(crate::sound::SoundCommand::DigitTone(_)) => "sound tone of a digit".to_owned(),
+            Output::Media(MediaCommand::SendDigits { session, digits }) => {
+                format!("media send {} digits in session {session}", digits.chars().count())
+            }
             Output::Event(crate::Event::Ended { call, report }) => {
                 format!("event ended call {call}: {:?} by {:?}, {:?}", report.end_reason, report.ended_by, report.code)
             }
@@ -124,6 +139,7 @@ impl Journal {
         if let Some((end, _)) = text.char_indices().nth(MAX_TEXT) {
             text.truncate(end);
         }
+        tracing::debug!(target: "phone_core::journal", "{} {text}", if way == Way::In { '>' } else { '<' });
         if self.entries.len() == MAX_ENTRIES {
             self.entries.pop_front();
             self.dropped += 1;
@@ -168,9 +184,14 @@ mod tests {
         journal.input(start, &Input::Command(Command::Dial { to: "+49301234".into() }));
         let text = "<message from=\"+49301234@x\"><propose id=\"S\"/></message>".to_owned();
         journal.input(start + Duration::from_millis(1500), &Input::LinkReceived { link: LinkId(1), text });
+        let pin = Command::SendDigits { call: crate::ids::CallId(1), digits: "8315".into() };
+        journal.input(start, &Input::Command(pin));
+        let digits = MediaCommand::SendDigits { session: crate::ids::SessionId(1), digits: "8315".into() };
+        journal.output(start, &Output::Media(digits));
         let text = journal.entries().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(!text.contains("8315"), "a PIN is in the journal: {text}");
         assert!(!text.contains("SECRET") && !text.contains("+4930"), "{text}");
-        assert!(text.ends_with("1.500 > link 1 received message/propose (55 bytes)"), "{text}");
+        assert!(text.contains("1.500 > link 1 received message/propose (55 bytes)"), "{text}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::command::{KeptToken, Service};
 use crate::event::Event;
-use crate::ids::{LinkId, RequestId, SessionId};
+use crate::ids::{CallId, LinkId, RequestId, SessionId};
 use crate::media::SessionConfig;
 use crate::redact::Private;
 use crate::sound::SoundCommand;
@@ -140,6 +140,11 @@ pub enum MediaCommand {
     SendDigits {
         session: SessionId,
         digits: String,
+    },
+    /// Say at once where the counters of the session stand, for this call; the answer is `Counted`, always.
+    Count {
+        session: SessionId,
+        call: CallId,
     },
     Close {
         session: SessionId,

@@ -1,5 +1,6 @@
 //! [`Phone`]: owns lines, calls and sessions; the one way in and out.
 
+mod ending;
 mod lines;
 mod media;
 mod notice;
@@ -11,6 +12,7 @@ mod view;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use self::ending::{Count, Ending};
 use crate::call::{self, Call, Effect};
 use crate::command::{Command, SignIn};
 use crate::entropy::Entropy;
@@ -26,8 +28,8 @@ use crate::output::{MediaCommand, Output};
 use crate::policy::{Layers, Setting};
 use crate::redact::Private;
 use crate::snapshot::{
-    AccountView, PendingRequest, PhoneMissing, PhoneView, RecentCall, SettingChange, Snapshot, SoundView, Standing,
-    WrapUpView,
+    AccountView, CallState, PendingRequest, PhoneMissing, PhoneView, RecentCall, SettingChange, Snapshot, SoundView,
+    Standing, WrapUpView,
 };
 use crate::sound::{ALSO_RINGERS, SoundCommand, SoundRole, Tone};
 use crate::timers::{Timers, earliest};
@@ -85,6 +87,8 @@ enum Timer {
     /// A call whose session broke.
     Recover(CallId),
     BusyTone,
+    /// The last figures of a call that is over.
+    Counted(CallId),
 }
 
 /// One media session, from its offer to its end.
@@ -134,6 +138,10 @@ pub struct Phone {
     prepared: Option<SessionConfig>,
 
     calls: Vec<Call>,
+    /// Over, and waiting for their last figures.
+    endings: Vec<Ending>,
+    /// Figures asked for, in that order.
+    counting: Vec<(SessionId, CallId, Count)>,
     recent: VecDeque<RecentCall>,
     sessions: Vec<Session>,
     hold: Hold,
@@ -188,6 +196,8 @@ impl Phone {
             rules: Rules::new(&config),
             prepared: None,
             calls: Vec::new(),
+            endings: Vec::new(),
+            counting: Vec::new(),
             recent: VecDeque::new(),
             sessions: Vec::new(),
             hold: Hold::new(config.idle_limit, false, config.seed),
@@ -220,7 +230,7 @@ impl Phone {
             Input::HttpDone { request, result } => self.tell_lines(now, &LineInput::HttpDone { request, result }),
             Input::Browser(event) => self.tell_lines(now, &LineInput::Browser(event)),
             Input::Media(event) => self.media_event(now, event),
-            Input::AudioStats { session, stats } => self.audio_stats(session, stats),
+            Input::AudioStats { session, stats } => self.audio_stats(now, session, stats),
             Input::Sound(event) => self.sound_event(event),
             Input::NetworkChanged => self.network_changed(now),
             Input::Tick => self.tick(now),
@@ -313,6 +323,7 @@ impl Phone {
                 Timer::Unused(session) => self.end_session(session, SessionEnd::NotNeeded),
                 Timer::Recover(call) => self.fail_call(now, call, "media-lost"),
                 Timer::BusyTone => self.settle_tone(),
+                Timer::Counted(call) => self.stop_waiting(call),
             }
         }
     }
@@ -432,6 +443,8 @@ impl Phone {
         for call in self.calls.iter().map(|call| call.id).collect::<Vec<_>>() {
             self.finish(now, call, EndedBy::Local, EndReason::SignedOut, None);
         }
+        // Whoever quits does not wait.
+        self.stop_waiting_for_all();
         for session in std::mem::take(&mut self.sessions) {
             self.media(MediaCommand::Close { session: session.id });
         }
@@ -472,20 +485,28 @@ impl Phone {
     }
 
     fn send_digits(&mut self, now: Instant, call: CallId, digits: &str) {
-        let connected = self.call_mut(call).is_some_and(|call| call.connected.is_some());
+        let Some(known) = self.call_mut(call) else { return };
+        let connected = known.connected.is_some();
+        let may_come = matches!(known.state(), CallState::Dialling | CallState::Ringing);
         let digits: String = digits
             .chars()
             .map(|c| c.to_ascii_uppercase())
             .filter(|c| matches!(c, '0'..='9' | '*' | '#' | 'A'..='D'))
             .take(MAX_DIGITS_AT_ONCE)
             .collect();
-        if !connected || digits.is_empty() {
+        if !(connected || may_come) || digits.is_empty() {
             return;
         }
         for digit in digits.chars() {
             self.sound(SoundCommand::DigitTone(digit));
         }
-        self.tell_line(now, LineCommand::Digits { call, digits });
+        if connected {
+            self.tell_line(now, LineCommand::Digits { call, digits });
+        } else if let Some(known) = self.call_mut(call) {
+            // The far end may be heard before the service says that it answered, and people press digits then.
+            let room = call::MAX_DIGITS.saturating_sub(known.early_digits.len());
+            known.early_digits.extend(digits.chars().take(room));
+        }
     }
 
     // Calls.
@@ -514,50 +535,6 @@ impl Phone {
         }
     }
 
-    /// Nobody confirmed the hang-up: the end of its session tells the far side.
-    fn give_up(&mut self, now: Instant, call: CallId) {
-        let session = self.call_mut(call).and_then(|call| call.session);
-        self.finish(now, call, EndedBy::Local, EndReason::Hangup, Some("unconfirmed".into()));
-        self.settle_hold(now);
-        let Some(session) = session else { return };
-        if self.calls.iter().any(|call| call.session == Some(session)) {
-            return;
-        }
-        if self.held == Some(session) {
-            self.hold.handle(now, hold::Input::SignOut);
-        } else {
-            self.end_session(session, SessionEnd::NotNeeded);
-        }
-    }
-
-    /// The call cannot go on for want of media: tell the service, and do not wait for it.
-    fn fail_call(&mut self, now: Instant, call: CallId, code: &str) {
-        self.tell_line(now, LineCommand::HangUp { call });
-        self.finish(now, call, EndedBy::System, EndReason::MediaFailed, Some(code.to_owned()));
-    }
-
-    /// Takes a call that is over off the screen and writes its record.
-    fn finish(&mut self, now: Instant, call: CallId, by: EndedBy, reason: EndReason, code: Option<String>) {
-        let Some(index) = self.call_index(call) else { return };
-        let call = self.calls.remove(index);
-        self.timers.cancel(&Timer::Recover(call.id));
-        if reason == EndReason::Busy && call.direction == CallDirection::Out {
-            self.timers.set(Timer::BusyTone, now + BUSY_TONE);
-        }
-        let report = view::report(now, &call, by, reason, code);
-        self.recent.truncate(MAX_RECENT - 1);
-        self.recent.push_front(RecentCall {
-            peer_name: call.peer_name.clone(),
-            peer_address: call.peer_address.clone(),
-            direction: call.direction,
-            queue: call.queue.clone(),
-            ended: now,
-            connected_s: call.connected.map(|at| now.saturating_duration_since(at).as_secs()),
-            reason,
-        });
-        self.event(Event::Ended { call: call.id, report: Box::new(report) });
-    }
-
     // Sessions.
 
     /// Ends a session here and there.
@@ -571,6 +548,7 @@ impl Phone {
     /// Forgets a session here; the far side has none any more.
     fn close_session(&mut self, session: SessionId) {
         let Some(index) = self.sessions.iter().position(|known| known.id == session) else { return };
+        self.count_last(session);
         self.sessions.remove(index);
         self.timers.cancel(&Timer::Unused(session));
         if self.held == Some(session) {
@@ -626,6 +604,10 @@ impl Phone {
             self.call_wants_media = wanted;
             let input = if wanted { hold::Input::CallStarted } else { hold::Input::LastCallEnded };
             self.hold.handle(now, input);
+            if !wanted && self.held.is_none() && self.hold.view() == hold::View::Opening {
+                // The call was cancelled before the service offered anything: there is nothing to wait for.
+                self.hold.handle(now, hold::Input::Stop);
+            }
         }
     }
 
@@ -714,11 +696,10 @@ impl Phone {
     fn settle_tone(&mut self) {
         let incoming = self.calls.iter().any(|call| call.direction == CallDirection::In && call.rings());
         let busy = self.calls.iter().any(Call::wants_media);
-        let ringing = self.calls.iter().any(|call| {
-            call.state() == crate::snapshot::CallState::Ringing
-                && call.first_media.is_none()
-                && call.pending().is_none()
-        });
+        let ringing = self
+            .calls
+            .iter()
+            .any(|call| call.state() == CallState::Ringing && call.first_media.is_none() && call.pending().is_none());
         let tone = if incoming && busy {
             Some(Tone::CallWaiting)
         } else if incoming && !self.answers_by_itself() {

@@ -143,7 +143,7 @@ pub struct CallView {
     pub connected: Option<Instant>,
     pub quality: Option<Quality>,
     pub media: Option<MediaUp>,
-    /// Packets from the far end within the last 5 s report that they hear us.
+    /// Whether the far end hears us, as its own reports and our voice tell (`quality::far_hears`).
     pub far_hears: Option<bool>,
     /// Digits sent in this call, for the keypad line.
     pub digits: String,

@@ -32,6 +32,10 @@ const RECOVERY_WAIT: Duration = Duration::from_secs(8);
 const REPEAT: Duration = Duration::from_secs(2);
 /// Sessions in all; a call beyond is refused.
 const MOST_SESSIONS: usize = 128;
+/// How long a client's message may be on its way after its session ended.
+const CROSSING: Duration = Duration::from_secs(5);
+/// Ended sessions remembered; the oldest goes.
+const MOST_OVER: usize = 64;
 /// Candidates kept for a session that is not ready for them; more are dropped.
 const MOST_WAITING: usize = 32;
 
@@ -101,6 +105,11 @@ impl Exchange {
 
     fn session_by_sid(&self, user: UserIx, sid: &str) -> Option<SessionId> {
         self.sessions.iter().find(|(_, session)| session.user == user && session.sid == sid).map(|(id, _)| *id)
+    }
+
+    /// What a client says of this session may have crossed its end on the way.
+    fn ended_just_now(&self, now: Instant, sid: &str) -> bool {
+        self.over.iter().any(|(at, known)| known == sid && now < *at + CROSSING)
     }
 
     /// Whether this user's calls share one session.
@@ -240,6 +249,10 @@ impl Exchange {
             return;
         }
         let Some(id) = self.session_by_sid(user, sid) else {
+            // It was on its way when the session ended, as after a call that is hung up at once.
+            if self.ended_just_now(now, sid) {
+                return;
+            }
             self.broke(user, Rule::ProceedKnown, "proceed named an unknown session");
             return;
         };
@@ -337,7 +350,8 @@ impl Exchange {
         let id = id.filter(|id| self.sessions.get(id).is_some_and(|session| session.peer.as_deref() == Some(from)));
         let Some(id) = id else {
             // Both sides may end a session at the same time.
-            if !matches!(method, "terminate" | "iceCandidate" | "info") {
+            let crossed = self.ended_just_now(now, word("sessionId"));
+            if !crossed && !matches!(method, "terminate" | "iceCandidate" | "info") {
                 self.broke(user, Rule::RpcSession, "a request named an unknown session");
             }
             return;
@@ -467,6 +481,7 @@ impl Exchange {
             | MediaEvent::FirstMedia { .. }
             | MediaEvent::RemoteDirection { .. }
             | MediaEvent::DigitSent { .. }
+            | MediaEvent::Counted { .. }
             | MediaEvent::Stats { .. } => {}
         }
     }
@@ -538,6 +553,18 @@ impl Exchange {
         }
     }
 
+    /// The user lets go of the station, or takes it. A session that no call uses ends with the station (`all`); one
+    /// that a program left which died ends at the latest when the station is taken again, or it would swallow calls.
+    pub(crate) fn end_idle_sessions(&mut self, now: Instant, user: UserIx, all: bool) {
+        let idle = self.sessions.iter().filter(|(_, session)| session.user == user && session.idle_at.is_some());
+        let forgotten = idle
+            .filter(|(_, session)| all || session.peer.as_deref().is_none_or(|peer| self.socket_of(peer).is_none()));
+        let forgotten: Vec<SessionId> = forgotten.map(|(id, _)| *id).collect();
+        for id in forgotten {
+            self.close_session(now, id, Some("success"));
+        }
+    }
+
     /// A call uses the session.
     pub(crate) fn session_busy(&mut self, now: Instant, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
@@ -564,6 +591,10 @@ impl Exchange {
     /// Ends a session. `tell`: the reason for the client, unless the client knows already.
     pub(crate) fn close_session(&mut self, now: Instant, id: SessionId, tell: Option<&str>) {
         let Some(session) = self.sessions.remove(&id) else { return };
+        if self.over.len() == MOST_OVER {
+            self.over.pop_front();
+        }
+        self.over.push_back((now, session.sid.clone()));
         self.out.push_back(Output::Edge(EdgeCommand::Close { session: id }));
         if session.persistent && session.stage == Stage::Up {
             let code = "error.ininedgecontrol.connection.webrtc.endpoint.disconnect";

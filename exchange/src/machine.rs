@@ -204,6 +204,8 @@ pub struct Exchange {
     pub(crate) sockets: BTreeMap<SocketId, Socket>,
     pub(crate) conversations: Conversations,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
+    /// Names of sessions that ended lately.
+    pub(crate) over: VecDeque<(Instant, String)>,
     pub(crate) session_ids: IdSource,
     pub(crate) faults: Faults,
     pub(crate) rules: Rules,
@@ -222,6 +224,7 @@ impl Exchange {
             sockets: BTreeMap::new(),
             conversations: Conversations::default(),
             sessions: BTreeMap::new(),
+            over: VecDeque::new(),
             session_ids: IdSource::default(),
             faults: Faults::default(),
             rules: Rules::default(),

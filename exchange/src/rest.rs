@@ -72,7 +72,7 @@ impl Exchange {
             (_, ["api", "v2", "notifications", "channels", rest @ ..]) => {
                 self.channels_api(now, user, request.method, rest, &body)
             }
-            (method, ["api", "v2", rest @ ..]) => self.identity_api(user, method, rest, request, &body),
+            (method, ["api", "v2", rest @ ..]) => self.identity_api(now, user, method, rest, request, &body),
             _ => self.unknown_path(user),
         }
     }
@@ -98,6 +98,7 @@ impl Exchange {
 
     fn identity_api(
         &mut self,
+        now: Instant,
         user: UserIx,
         method: Method,
         rest: &[&str],
@@ -125,13 +126,15 @@ impl Exchange {
                 HttpReply::json(200, &self.people.user_stations_json(user))
             }
             (Method::Put, ["users", "stations", "me", "associatedstation", station]) => {
-                self.associate(user, Some(station))
+                self.associate(now, user, Some(station))
             }
             (Method::Put, ["users", id, "station", "associatedstation", station]) if *id == me => {
-                self.associate(user, Some(station))
+                self.associate(now, user, Some(station))
             }
-            (Method::Delete, ["users", "stations", "me", "associatedstation"]) => self.associate(user, None),
-            (Method::Delete, ["users", id, "station", "associatedstation"]) if *id == me => self.associate(user, None),
+            (Method::Delete, ["users", "stations", "me", "associatedstation"]) => self.associate(now, user, None),
+            (Method::Delete, ["users", id, "station", "associatedstation"]) if *id == me => {
+                self.associate(now, user, None)
+            }
             (Method::Get, ["users", id, "routingstatus"]) if *id == me => self.routing_status(user),
             (Method::Put, ["users", id, "routingstatus"]) if *id == me => {
                 let wanted = body.get("status").and_then(Value::as_str).unwrap_or_default();
@@ -182,7 +185,7 @@ impl Exchange {
         )
     }
 
-    fn associate(&mut self, user: UserIx, station: Option<&str>) -> HttpReply {
+    fn associate(&mut self, now: Instant, user: UserIx, station: Option<&str>) -> HttpReply {
         if let Some(id) = station {
             let Some(found) = self.people.station(id) else {
                 return HttpReply::error(404, "not.found", "The station was not found.");
@@ -194,6 +197,7 @@ impl Exchange {
                 return HttpReply::error(409, "station.in.use", "The station belongs to another user.");
             }
         }
+        self.end_idle_sessions(now, user, station.is_none());
         self.people.associate(user, station);
         let id = self.people.user(user).map(|user| user.id.clone()).unwrap_or_default();
         let (body, action) = match station {

@@ -1,6 +1,6 @@
 //! One run with calls and without a window: tells every event, keeps what the summary needs, ends cleanly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use phone_core::event::{CallReport, Notice};
@@ -54,6 +54,8 @@ pub struct Run<'a> {
     pub reports: Vec<CallReport>,
     reconnects: u32,
     connected: BTreeMap<CallId, Instant>,
+    /// Calls whose end was not told yet.
+    open: BTreeSet<CallId>,
     /// Problems that were told and still stand.
     told: Vec<Notice>,
     early_waits: u32,
@@ -86,6 +88,7 @@ impl<'a> Run<'a> {
             reports: Vec::new(),
             reconnects: 0,
             connected: BTreeMap::new(),
+            open: BTreeSet::new(),
             told: Vec::new(),
             early_waits: 0,
             dialled: String::new(),
@@ -209,6 +212,11 @@ impl<'a> Run<'a> {
     }
 
     fn tell(&mut self, event: &Event) {
+        match event {
+            Event::Dialling { call } | Event::Alerting { call } => drop(self.open.insert(*call)),
+            Event::Ended { call, .. } => drop(self.open.remove(call)),
+            _ => {}
+        }
         let line = match event {
             Event::Registered { again } => {
                 self.reconnects += u32::from(*again);
@@ -317,7 +325,8 @@ impl<'a> Run<'a> {
                 }
             }
             self.pass_events();
-            if open.is_empty() || since.elapsed() > HANG_UP_LIMIT {
+            // A call's report comes a moment after the call is gone from the picture.
+            if open.is_empty() && self.open.is_empty() || since.elapsed() > HANG_UP_LIMIT {
                 return;
             }
             self.voice.waiting("Hanging up", since);

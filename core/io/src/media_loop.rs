@@ -212,11 +212,25 @@ impl MediaLoop {
             MediaCommand::Microphone { session, open } => self.desk.microphone(now, session, open),
             MediaCommand::Hear { session, heard } => self.desk.hear(now, session, heard),
             MediaCommand::SendDigits { session, digits } => self.engine.send_digits(now, session, &digits),
+            MediaCommand::Count { session, call } => {
+                let stats = self.engine.stats(session).map(|mut stats| {
+                    stats.blocked_by_relay_fence += self.blocked(session);
+                    Box::new(stats)
+                });
+                let audio = self.desk.figures(session);
+                self.outbox.push(Input::Media(MediaEvent::Counted { session, call, stats, audio }));
+            }
             MediaCommand::Close { session } => {
                 self.engine.close(now, session);
                 self.forget(now, session);
             }
         }
+    }
+
+    /// What the fence in front of the sockets has stopped since this session began.
+    fn blocked(&self, session: SessionId) -> u64 {
+        let before = self.sessions.get(&session).copied().unwrap_or_default();
+        self.legs.counters().blocked().saturating_sub(before)
     }
 
     fn fail(&mut self, now: Instant, session: SessionId, error: MediaError) {
@@ -258,8 +272,7 @@ impl MediaLoop {
             MediaEvent::Up { session, facts } => self.desk.up(now, *session, facts.codec),
             MediaEvent::Failed { session, .. } => self.forget(now, *session),
             MediaEvent::Stats { session, stats } => {
-                let before = self.sessions.get(session).copied().unwrap_or_default();
-                stats.blocked_by_relay_fence += self.legs.counters().blocked() - before;
+                stats.blocked_by_relay_fence += self.blocked(*session);
                 self.desk.loss(*session, stats.far_loss);
             }
             // The desk reports it, for it knows when a call begins on a warm session.

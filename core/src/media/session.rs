@@ -302,6 +302,7 @@ impl Session {
     }
 
     fn start_checks(&mut self, now: Instant) {
+        tracing::debug!(session = self.id.0, "ICE checks begin");
         self.remote_candidates = 0;
         self.mobility.set_pair(None);
         self.phase = match self.phase {
@@ -513,6 +514,7 @@ impl Session {
             rtt_ms: self.far.rtt_ms.or(self.check_rtt_ms),
             far_loss: self.far.loss,
             far_jitter_ms: self.far.jitter_ms,
+            far_reports: self.far.reports,
             blocked_by_relay_fence: self.fence.blocked(),
         }
     }
@@ -563,6 +565,20 @@ impl Session {
     }
 
     fn peer_event(&mut self, now: Instant, event: PeerEvent) {
+        match &event {
+            PeerEvent::Rtp(packet) => tracing::trace!(
+                session = self.id.0,
+                sequence = packet.sequence,
+                bytes = packet.payload.len(),
+                "an audio packet came"
+            ),
+            PeerEvent::Rtcp(reports) => tracing::trace!(session = self.id.0, count = reports.len(), "reports came"),
+            PeerEvent::IceConnected => tracing::debug!(session = self.id.0, phase = ?self.phase, "ICE has a pair"),
+            PeerEvent::IceDisconnected => tracing::debug!(session = self.id.0, "ICE has lost its pair"),
+            PeerEvent::IceFailed => tracing::debug!(session = self.id.0, "ICE has given up"),
+            PeerEvent::Secured => tracing::debug!(session = self.id.0, "DTLS is done"),
+            PeerEvent::HandshakeFailed(why) => tracing::debug!(session = self.id.0, %why, "DTLS failed"),
+        }
         match event {
             PeerEvent::IceConnected => match self.phase {
                 Phase::Checking { since } => {
@@ -609,6 +625,14 @@ impl Session {
         let Some((codec, _)) = self.agreed.as_ref().and_then(Agreed::sending) else { return };
         let security = format!("dtls-srtp {}", self.peer.srtp_profile(now));
         let pair = self.peer.selected();
+        tracing::debug!(
+            session = self.id.0,
+            relayed = pair.is_some_and(|pair| pair.relayed),
+            %codec,
+            ice_ms = ice.as_millis(),
+            dtls_ms = dtls.as_millis(),
+            "media is up"
+        );
         self.mobility.set_pair(pair);
         self.events.push_back(SessionEvent::Up { pair, ice, dtls, security, codec });
     }

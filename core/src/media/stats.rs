@@ -153,11 +153,14 @@ pub(super) struct FarReception {
     pub rtt_ms: Option<f64>,
     pub loss: Option<f64>,
     pub jitter_ms: Option<f64>,
+    /// How many came.
+    pub reports: u64,
 }
 
 impl FarReception {
     /// Takes one block about our stream, whose clock is `clock_hz`.
     pub fn note(&mut self, block: &ReportBlock, round_trip: Option<std::time::Duration>, clock_hz: u32) {
+        self.reports += 1;
         self.loss = Some(f64::from(block.fraction_lost) / 256.0);
         self.jitter_ms = Some(f64::from(block.jitter) / f64::from(clock_hz) * 1_000.0);
         if let Some(round_trip) = round_trip {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{LegId, SessionId};
+use crate::event::AudioStats;
+use crate::ids::{CallId, LegId, SessionId};
 use crate::redact::Private;
 
 /// RTP clock of Opus and of our 48 kHz telephone-event, in Hz (RFC 7587 §4.1).
@@ -298,6 +299,13 @@ pub enum MediaEvent {
         session: SessionId,
         stats: Box<MediaStats>,
     },
+    /// The answer to `MediaCommand::Count`: where the counters stand. `None`: the session is gone, or was never up.
+    Counted {
+        session: SessionId,
+        call: CallId,
+        stats: Option<Box<MediaStats>>,
+        audio: Option<AudioStats>,
+    },
     /// The session is over by itself and gone.
     Failed {
         session: SessionId,
@@ -328,6 +336,8 @@ pub struct MediaStats {
     /// Share of our packets that did not arrive there, 0–1, as the far end reports it.
     pub far_loss: Option<f64>,
     pub far_jitter_ms: Option<f64>,
+    /// Reports of the far end about what we send.
+    pub far_reports: u64,
     /// Packets the relay fence stopped, both directions; anything but 0 is a bug worth a report.
     pub blocked_by_relay_fence: u64,
 }

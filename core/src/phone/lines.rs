@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::ending::Count;
 use super::{Phone, RECOVER_LIMIT, Session, Timer};
 use crate::call::{self, Call};
 use crate::event::{AudioStats, CallDirection, Event};
@@ -202,10 +203,21 @@ impl Phone {
             let (stats, audio) = counters.unwrap_or_default();
             if let Some(call) = self.call_mut(id).filter(|call| call.warm) {
                 call.measures.start(stats, audio);
+                // These are up to a second old.
+                if let Some(session) = session {
+                    self.count(session, id, Count::Start);
+                }
             }
         }
         if self.muted {
             self.tell_line(now, LineCommand::Mute { call: id, muted: true });
+        }
+        let early = self.call_mut(id).map(|call| std::mem::take(&mut call.early_digits)).unwrap_or_default();
+        if !early.is_empty() {
+            self.tell_line(now, LineCommand::Digits { call: id, digits: early });
+        }
+        if self.call_mut(id).is_some_and(|call| call.first_media.is_some()) {
+            self.tell_media(id);
         }
     }
 

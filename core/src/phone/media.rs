@@ -38,6 +38,9 @@ impl Phone {
                 }
             }
             MediaEvent::Stats { session, stats } => self.media_stats(now, session, &stats),
+            MediaEvent::Counted { session, call, stats, audio } => {
+                self.counted(session, call, stats.map(|stats| *stats), audio);
+            }
             MediaEvent::Failed { session, error } => self.session_failed(now, session, &error),
         }
     }
@@ -80,8 +83,16 @@ impl Phone {
             // On a warm session packets flow before the call is up; only what it hears itself counts.
             if call.first_media.is_none() && (!call.warm || call.may_hear()) {
                 call.first_media = Some(now);
-                self.event(Event::Media { call: id });
+                self.tell_media(id);
             }
+        }
+    }
+
+    /// Tells that the call was heard, once, and not before it is connected.
+    pub(super) fn tell_media(&mut self, id: CallId) {
+        let Some(call) = self.call_mut(id).filter(|call| call.connected.is_some()) else { return };
+        if !std::mem::replace(&mut call.measures.media_told, true) {
+            self.event(Event::Media { call: id });
         }
     }
 
@@ -139,19 +150,18 @@ impl Phone {
             let heard = flows && call.first_media.is_none() && call.may_hear() && !call.measures.media_told;
             if heard {
                 // The packet itself was not reported, so its time is not known; that it came is.
-                call.measures.media_told = true;
-                self.event(Event::Media { call: id });
+                self.tell_media(id);
             }
             self.event(Event::Quality { call: id, quality });
         }
     }
 
-    pub(super) fn audio_stats(&mut self, id: SessionId, stats: AudioStats) {
+    pub(super) fn audio_stats(&mut self, now: Instant, id: SessionId, stats: AudioStats) {
         let Some(session) = self.session_mut(id) else { return };
         session.audio = stats;
         for id in self.calls_on(id) {
             if let Some(call) = self.call_mut(id).filter(|call| call.connected.is_some()) {
-                call.measures.audio(stats);
+                call.measures.audio(now, stats);
             }
         }
     }

@@ -45,6 +45,12 @@ struct Sim {
     kept: Option<(Box<KeptAccount>, KeptToken)>,
     /// What a program that dies now would find again.
     left: String,
+    /// Where the counters of every session stand.
+    counters: MediaStats,
+    /// The media side answers when it is asked to count.
+    counts: bool,
+    connected: Vec<CallId>,
+    reports: Vec<crate::event::CallReport>,
 }
 
 impl Sim {
@@ -68,6 +74,10 @@ impl Sim {
             browser: None,
             kept: None,
             left: String::new(),
+            counters: MediaStats::default(),
+            counts: true,
+            connected: Vec::new(),
+            reports: Vec::new(),
         }
     }
 
@@ -177,6 +187,15 @@ impl Sim {
             }
             Output::Sound(command) => self.note(&format!("sound {command:?}")),
             Output::Event(event) => {
+                match &event {
+                    Event::Ended { report, .. } => self.reports.push((**report).clone()),
+                    Event::Connected { call } => self.connected.push(*call),
+                    // The order of events is a contract: see `Event::Media`.
+                    Event::Media { call } => {
+                        assert!(self.connected.contains(call), "media before connected\n{}", self.transcript);
+                    }
+                    _ => {}
+                }
                 let text = match event {
                     Event::Ended { call, report } => {
                         format!("ended {call}: {:?} by {:?}", report.end_reason, report.ended_by)
@@ -231,6 +250,11 @@ impl Sim {
             }
             MediaCommand::Hear { session, heard } => {
                 self.note(&format!("ear {session} {}", if heard { "open" } else { "closed" }));
+            }
+            MediaCommand::Count { .. } if !self.counts => {}
+            MediaCommand::Count { session, call } => {
+                let stats = self.media.contains(&session).then(|| Box::new(self.counters.clone()));
+                inputs.push_back(Input::Media(MediaEvent::Counted { session, call, stats, audio: None }));
             }
             MediaCommand::Close { session } => {
                 self.note(&format!("media close {session}"));

@@ -403,3 +403,56 @@ fn others_cannot_touch_a_call_that_is_not_theirs() {
     assert_eq!(sim.patch(ben, json!({ "state": "disconnected" })), 404);
     assert_eq!(sim.route(), Some(Route::Echo));
 }
+
+#[test]
+fn a_session_that_a_dead_program_left_ends_when_its_station_is_taken_again() {
+    let mut sim = persistent();
+    let first = sim.client("ana");
+    sim.dial(first, "echo");
+    sim.patch(first, json!({ "state": "disconnected" }));
+    let socket = sim.clients[first].socket;
+    sim.input(Input::SocketClosed { socket });
+    // The same user again, with another name on the stream.
+    let second = sim.client("ana");
+    let (_, me) = sim.rest(second, Method::Get, "/api/v2/users/me?expand=station", Value::Null);
+    let station = me["station"]["effectiveStation"]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v2/users/stations/me/associatedstation/{station}");
+    assert_eq!(sim.rest(second, Method::Put, &path, Value::Null).0, 202);
+    assert!(sim.exchange.sessions.is_empty(), "the old session lives on");
+    sim.rest(second, Method::Post, "/practice/callme", Value::Null);
+    let log = sim.log(second);
+    assert!(log.contains(&"propose".to_owned()), "the call needs a session of its own: {log:?}");
+    sim.assert_no_violations();
+}
+
+#[test]
+fn taking_the_station_again_leaves_a_living_session_alone_and_letting_go_ends_it() {
+    let mut sim = persistent();
+    let ana = sim.client("ana");
+    sim.dial(ana, "echo");
+    let (_, me) = sim.rest(ana, Method::Get, "/api/v2/users/me?expand=station", Value::Null);
+    let station = me["station"]["effectiveStation"]["id"].as_str().unwrap().to_owned();
+    let own = "/api/v2/users/stations/me/associatedstation";
+    assert_eq!(sim.rest(ana, Method::Delete, own, Value::Null).0, 202);
+    assert_eq!(sim.exchange.sessions.len(), 1, "a call is on it");
+    sim.rest(ana, Method::Put, &format!("{own}/{station}"), Value::Null);
+    sim.patch(ana, json!({ "state": "disconnected" }));
+    sim.rest(ana, Method::Put, &format!("{own}/{station}"), Value::Null);
+    assert_eq!(sim.exchange.sessions.len(), 1, "its program lives");
+    sim.rest(ana, Method::Delete, own, Value::Null);
+    assert!(sim.exchange.sessions.is_empty());
+    sim.assert_no_violations();
+}
+
+#[test]
+fn an_answer_to_a_propose_that_crosses_its_end_breaks_no_rule_and_a_late_one_does() {
+    let mut sim = plain();
+    let ana = sim.client("ana");
+    sim.rest(ana, Method::Post, "/practice/callme", Value::Null);
+    sim.patch(ana, json!({ "state": "disconnected" }));
+    sim.proceed(ana);
+    sim.assert_no_violations();
+    sim.live(10 * SECOND);
+    sim.proceed(ana);
+    assert_eq!(sim.exchange.violations().len(), 1, "{:?}", sim.exchange.violations());
+}

@@ -108,6 +108,11 @@ impl PhoneSide {
                 self.engine.send_digits(now, session, &digits);
                 return None;
             }
+            MediaCommand::Count { session, call } => {
+                let stats = self.engine.stats(session).map(Box::new);
+                let audio = self.desk.figures(session);
+                return Some(MediaEvent::Counted { session, call, stats, audio });
+            }
             MediaCommand::Close { session } => {
                 self.engine.close(now, session);
                 self.desk.close(now, session);

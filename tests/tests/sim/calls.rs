@@ -179,3 +179,52 @@ fn signing_out_in_a_call_ends_it_and_forgets_the_session() {
     assert!(!world.devices(0).microphone_open());
     assert_eq!(world.violations(), Vec::<String>::new());
 }
+
+#[test]
+fn a_call_of_half_a_second_reports_what_it_sent_and_heard() {
+    let mut world = World::with_ana(Recipe::default());
+    let call = world.call(0, "echo");
+    world.advance(Duration::from_millis(500));
+    let report = world.hang_up(0, call);
+    assert!((20..=40).contains(&report.packets.sent), "{report:#?}");
+    assert!((20..=40).contains(&report.packets.received), "{report:#?}");
+    assert!(report.audio.level_in_dbfs.is_some_and(|level| (-22.0..=-18.0).contains(&level)), "{report:#?}");
+}
+
+#[test]
+fn a_call_hung_up_at_once_is_over_at_once_and_the_next_one_works() {
+    for delay_ms in [0, 3, 6, 11, 16, 22, 30, 45, 70] {
+        let mut world = World::with_ana(Recipe { seed: delay_ms + 1, ..Recipe::default() });
+        world.command(0, Command::Dial { to: "echo".into() });
+        world.advance(Duration::from_millis(delay_ms));
+        let call = world.snapshot(0).calls[0].id;
+        let report = world.hang_up(0, call);
+        assert_eq!(report.ended_by, EndedBy::Local, "after {delay_ms} ms: {report:#?}");
+        world.advance(30 * SECOND);
+        let problems = world.events(0).filter(|event| matches!(event, Event::Problem(_))).count();
+        assert_eq!(problems, 0, "after {delay_ms} ms: {}", world.story(0));
+        assert_eq!(world.violations(), Vec::<String>::new(), "after {delay_ms} ms");
+        assert!(!world.devices(0).microphone_open(), "after {delay_ms} ms");
+        let call = world.call(0, "echo");
+        world.assert_hears(0, 440.0);
+        world.hang_up(0, call);
+    }
+}
+
+#[test]
+fn digits_pressed_before_the_answer_arrive_after_it() {
+    let mut world = World::with_ana(Recipe::default());
+    let ben = world.sign_in("ben", Voice::Silence);
+    world.command(0, Command::Dial { to: "ben".into() });
+    let call = world.snapshot(0).calls[0].id;
+    world.command(0, Command::SendDigits { call, digits: "12".into() });
+    let ringing = world.wait(ben, "alerting", |event| matches!(event, Event::Alerting { .. }));
+    let Event::Alerting { call: there } = ringing else { unreachable!("only this event fits") };
+    world.command(0, Command::SendDigits { call, digits: "3#".into() });
+    world.advance(3 * SECOND);
+    assert_eq!(world.far_digits(), "");
+    world.command(ben, Command::Answer(there));
+    world.wait(0, "connected", |event| matches!(event, Event::Connected { .. }));
+    world.advance(3 * SECOND);
+    assert_eq!(world.far_digits(), "123#");
+}

@@ -23,6 +23,7 @@ use phone_audio::playout::SpeakerChain;
 use phone_audio::ring::{CaptureReader, PlaybackWriter};
 use phone_audio::sound::{ALSO_RINGERS, Choice, DeviceInfo, Ears, Role, Sound, SoundError, SoundNews, SoundRequest};
 use phone_core::Input;
+use phone_core::event::AudioStats;
 use phone_core::ids::SessionId;
 use phone_core::measurement::{Measured, Measurement, MeasurementId, MeasurementPhase, NotMeasured};
 use phone_core::media::{AudioPacket, Codec};
@@ -219,6 +220,11 @@ impl Desk {
     /// A packet arrived; whether it is the first of the session or of a call on it.
     pub fn insert(&mut self, now: Instant, session: SessionId, packet: &AudioPacket) -> bool {
         self.session(session).insert(now, packet)
+    }
+
+    /// What was measured of this session so far; `None`: it had no sound.
+    pub fn figures(&self, session: SessionId) -> Option<AudioStats> {
+        self.sessions.get(&session).map(DeskSession::figures)
     }
 
     pub fn close(&mut self, now: Instant, session: SessionId) {

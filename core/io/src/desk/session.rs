@@ -162,7 +162,8 @@ impl DeskSession {
         Some(self.figures())
     }
 
-    fn figures(&self) -> AudioStats {
+    /// What was measured so far, of all audio of this session.
+    pub(super) fn figures(&self) -> AudioStats {
         let Some(audio) = &self.audio else { return self.before };
         let now = audio.stats();
         AudioStats {
@@ -170,6 +171,7 @@ impl DeskSession {
             stretched_ms: self.before.stretched_ms + now.stretched_ms,
             buffer_ms: now.buffer_ms,
             late_packets: self.before.late_packets + now.late_packets,
+            spoken_ms: self.before.spoken_ms + now.spoken_ms,
             level_in_dbfs: now.level_in_dbfs,
             level_out_dbfs: now.level_out_dbfs,
         }

@@ -24,6 +24,11 @@ const HANG_UP_TRIES: u32 = 2;
 /// Wait before calls are asked for again.
 const RESYNC_AGAIN: Duration = Duration::from_secs(5);
 
+/// Conversations remembered after their end; the oldest goes.
+const MAX_ENDED: usize = 16;
+/// How long a message may be on its way after the end of its call.
+const STRAY_LIMIT: Duration = Duration::from_secs(10);
+
 /// How a call was answered here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -136,14 +141,39 @@ impl GenesysLine {
         }
     }
 
-    pub(super) fn end_call(&mut self, call: CallId, by: EndedBy, reason: EndReason, code: Option<String>) {
+    pub(super) fn end_call(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        by: EndedBy,
+        reason: EndReason,
+        code: Option<String>,
+    ) {
         let Some(index) = self.calls.iter().position(|known| known.call == call) else { return };
         let LineCall { conversation, .. } = self.calls.remove(index);
+        if let Some(conversation) = &conversation {
+            if self.ended.len() == MAX_ENDED {
+                self.ended.pop_front();
+            }
+            self.ended.push_back((now, conversation.clone()));
+        }
         self.timers.cancel(&Timer::NoSession(call));
         // A proposal stays as long as its session, which may serve other calls.
         let used: Vec<_> = self.sessions.iter().map(|session| session.key.clone()).collect();
         self.proposals.retain(|p| Some(&p.conversation) != conversation.as_ref() || used.contains(&p.id));
         self.news(call, CallNews::Ended { by, reason, code });
+    }
+
+    /// The call is over, or being ended here: no session is taken for it.
+    pub(super) fn is_ending(&self, call: CallId) -> bool {
+        self.call(call).is_none_or(|call| call.hang_up || call.declined)
+    }
+
+    /// A call of this conversation ended a moment ago.
+    pub(super) fn ended_lately(&self, now: Instant, conversation: &str) -> bool {
+        let fits =
+            |(at, ended): &(Instant, String)| ended == conversation && now.saturating_duration_since(*at) < STRAY_LIMIT;
+        self.ended.iter().any(fits)
     }
 
     // Events.
@@ -198,8 +228,12 @@ impl GenesysLine {
         }
         let direction = if outbound { CallDirection::Out } else { CallDirection::In };
         let proposal = self.proposals.iter().find(|proposal| proposal.conversation == conversation);
-        let answered = outbound || proposal.is_some_and(|proposal| proposal.proceeded && proposal.auto_answer);
-        Some(self.start_call(now, conversation, direction, answered))
+        let by_rule = proposal.filter(|proposal| proposal.auto_answer).map(|p| (p.id.clone(), p.proceeded));
+        let call = self.start_call(now, conversation, direction, outbound || by_rule.is_some());
+        if let Some((id, false)) = by_rule {
+            self.proceed(&id);
+        }
+        Some(call)
     }
 
     fn peer_news(&mut self, call: CallId, body: &wire::Conversation, mine: &wire::Participant, leg: &wire::Call) {
@@ -247,20 +281,20 @@ impl GenesysLine {
             "disconnected" | "terminated" => {
                 let (by, reason, code) = self.ending(call, body, mine, leg);
                 self.wrap_up_due(call, mine);
-                self.end_call(call, by, reason, code);
+                self.end_call(now, call, by, reason, code);
             }
             _ => {}
         }
     }
 
-    fn call_connected(&mut self, _now: Instant, call: CallId) {
+    fn call_connected(&mut self, now: Instant, call: CallId) {
         self.attach(call);
         let Some(known) = self.call(call) else { return };
         let proceeded =
             self.proposals.iter().any(|p| known.conversation.as_deref() == Some(&p.conversation) && p.proceeded);
         // Nothing of ours carries it: another client of this user took it.
         if known.session.is_none() && known.answer == Answer::No && !proceeded {
-            return self.end_call(call, EndedBy::System, EndReason::AnsweredElsewhere, None);
+            return self.end_call(now, call, EndedBy::System, EndReason::AnsweredElsewhere, None);
         }
         let (conversation, communication) = (known.conversation.clone(), known.communication.clone());
         self.timers.cancel(&Timer::NoSession(call));
@@ -297,7 +331,7 @@ impl GenesysLine {
         let Some(known) = self.call(call) else { return };
         let proposal = self.proposals.iter().find(|p| known.conversation.as_deref() == Some(&p.conversation));
         let Some((id, proceeded)) = proposal.map(|proposal| (proposal.id.clone(), proposal.proceeded)) else { return };
-        if known.answer != Answer::No && !proceeded {
+        if known.answer != Answer::No && !proceeded && !self.is_ending(call) {
             self.proceed(&id);
         }
     }
@@ -337,16 +371,16 @@ impl GenesysLine {
     }
 
     pub(super) fn dial_answered(&mut self, now: Instant, call: CallId, reply: &Reply) {
-        let Reply::Good(body) = reply else { return self.dial_failed(call, reply) };
+        let Reply::Good(body) = reply else { return self.dial_failed(now, call, reply) };
         let Some(created) = wire::parse::<wire::Created>(body).filter(|created| !created.id.is_empty()) else {
             let notice = notice::garbage(&self.host_name());
             self.problem(notice);
-            return self.end_call(call, EndedBy::System, EndReason::ServiceFailed, None);
+            return self.end_call(now, call, EndedBy::System, EndReason::ServiceFailed, None);
         };
         let conversation = created.id;
         if self.call_of(&conversation).is_some_and(|other| other != call) {
             // The event came first and was taken for somebody else's call; that one is it.
-            return self.end_call(call, EndedBy::System, EndReason::Cancelled, None);
+            return self.end_call(now, call, EndedBy::System, EndReason::Cancelled, None);
         }
         let Some(known) = self.call_mut(call) else { return };
         known.conversation = Some(conversation.clone());
@@ -358,7 +392,7 @@ impl GenesysLine {
         }
     }
 
-    pub(super) fn dial_failed(&mut self, call: CallId, reply: &Reply) {
+    pub(super) fn dial_failed(&mut self, now: Instant, call: CallId, reply: &Reply) {
         if self.call(call).is_none() {
             return;
         }
@@ -369,7 +403,7 @@ impl GenesysLine {
             _ => (EndReason::ServiceFailed, None),
         };
         self.problem(notice::request_failed("place the call", &why));
-        self.end_call(call, EndedBy::System, reason, code.map(|code| format!("http-{code}")));
+        self.end_call(now, call, EndedBy::System, reason, code.map(|code| format!("http-{code}")));
     }
 
     /// Proposals that might have been our dial and were not: now they may ring.
@@ -381,10 +415,14 @@ impl GenesysLine {
             .proposals
             .iter()
             .filter(|p| !p.eager && !p.proceeded && self.call_of(&p.conversation).is_none())
-            .map(|p| p.conversation.clone())
+            .filter(|p| !self.ended_lately(now, &p.conversation))
+            .map(|p| (p.id.clone(), p.conversation.clone(), p.auto_answer))
             .collect();
-        for conversation in orphans {
-            self.start_call(now, &conversation, CallDirection::In, false);
+        for (id, conversation, auto_answer) in orphans {
+            self.start_call(now, &conversation, CallDirection::In, auto_answer);
+            if auto_answer {
+                self.proceed(&id);
+            }
         }
     }
 
@@ -540,9 +578,9 @@ impl GenesysLine {
         }
         for deferred in std::mem::take(&mut known.deferred) {
             match deferred {
-                Deferred::Patch(request, _) => self.patch_answered(call, request, HANG_UP_TRIES, reply),
+                Deferred::Patch(request, _) => self.patch_answered(now, call, request, HANG_UP_TRIES, reply),
                 Deferred::Digits(digits) => self.digits_answered(call, digits, reply),
-                Deferred::Voicemail => self.patch_answered(call, Request::Decline, HANG_UP_TRIES, reply),
+                Deferred::Voicemail => self.patch_answered(now, call, Request::Decline, HANG_UP_TRIES, reply),
             }
         }
     }
@@ -572,7 +610,7 @@ impl GenesysLine {
         }
     }
 
-    pub(super) fn patch_answered(&mut self, call: CallId, request: Request, tries: u32, reply: &Reply) {
+    pub(super) fn patch_answered(&mut self, now: Instant, call: CallId, request: Request, tries: u32, reply: &Reply) {
         let Some(why) = reply.failure() else { return };
         let Some(known) = self.call(call) else { return };
         let path =
@@ -598,7 +636,7 @@ impl GenesysLine {
                     EndReason::Cancelled
                 };
                 self.end_session_of(call);
-                return self.end_call(call, EndedBy::Local, reason, Some("unconfirmed".into()));
+                return self.end_call(now, call, EndedBy::Local, reason, Some("unconfirmed".into()));
             }
         }
         if let Some(known) = self.call_mut(call) {
@@ -665,7 +703,7 @@ impl GenesysLine {
             if !page.entities.iter().any(|body| body.id == conversation) {
                 let local = self.call(*call).is_some_and(|call| call.hang_up);
                 let by = if local { EndedBy::Local } else { EndedBy::Remote };
-                self.end_call(*call, by, EndReason::Hangup, Some("ended-while-away".into()));
+                self.end_call(now, *call, by, EndReason::Hangup, Some("ended-while-away".into()));
             }
         }
         for body in &page.entities {

@@ -127,7 +127,7 @@ impl GenesysLine {
                     self.step = SignInStep::Contacting;
                     self.connect_next(now);
                 }
-                link::Command::Abandon { timed_out } => self.abandon(timed_out),
+                link::Command::Abandon { timed_out } => self.abandon(now, timed_out),
             }
         }
         self.keep_sessions();
@@ -348,7 +348,7 @@ impl GenesysLine {
         self.refuse(now, notice);
     }
 
-    fn abandon(&mut self, timed_out: bool) {
+    fn abandon(&mut self, now: Instant, timed_out: bool) {
         if let Some(stream) = self.stream.take() {
             self.out.push_back(LineOutput::CloseLink { link: stream.link });
         }
@@ -371,6 +371,6 @@ impl GenesysLine {
         if !in_browser {
             self.signing_in = SignInState::Idle;
         }
-        self.fail_again();
+        self.fail_again(now);
     }
 }

@@ -134,6 +134,8 @@ pub struct GenesysLine {
     server_pings: bool,
 
     calls: Vec<LineCall>,
+    /// Conversations that ended here lately: what was on its way for them starts nothing any more.
+    ended: VecDeque<(Instant, String)>,
     proposals: Vec<Proposal>,
     sessions: Vec<Session>,
     /// Candidates that came before their offer.
@@ -212,6 +214,7 @@ impl GenesysLine {
             outdated: Vec::new(),
             server_pings: false,
             calls: Vec::new(),
+            ended: VecDeque::new(),
             proposals: Vec::new(),
             sessions: Vec::new(),
             early: VecDeque::new(),

@@ -255,7 +255,7 @@ impl GenesysLine {
             Purpose::Lookup { call } => self.lookup_came(now, call, &reply),
             Purpose::Dial { call } => self.dial_answered(now, call, &reply),
             Purpose::CallMe => self.call_me_answered(&reply),
-            Purpose::Patch { call, request, tries } => self.patch_answered(call, request, tries, &reply),
+            Purpose::Patch { call, request, tries } => self.patch_answered(now, call, request, tries, &reply),
             Purpose::Digits { call, digits } => self.digits_answered(call, digits, &reply),
             Purpose::Transfer { call, step } => self.transfer_answered(call, step, &reply),
             Purpose::WrapUpCodes { call } => self.wrap_up_codes_came(call, &reply),

@@ -128,8 +128,17 @@ impl GenesysLine {
             return self.proceed(&id);
         }
         let dialling = self.calls.iter().any(|call| call.conversation.is_none());
+        let cancelling = self.calls.iter().any(|call| call.conversation.is_none() && call.hang_up);
         let call = self.call_of(&conversation);
+        if call.is_some_and(|call| self.is_ending(call)) || call.is_none() && self.ended_lately(now, &conversation) {
+            // It crossed our hang-up on the way. Should a call of this conversation come back, an event tells.
+            return;
+        }
         if auto_answer {
+            if call.is_none() && cancelling {
+                // Probably the call that was dialled and hung up at once; the answer to the dial will tell.
+                return;
+            }
             if let Some(call) = call {
                 self.answered_by_rule(call);
             } else if !dialling {
@@ -168,7 +177,7 @@ impl GenesysLine {
     }
 
     /// Another client of the same user took or refused it.
-    pub(super) fn handled_elsewhere(&mut self, from: &str, id: &str, refused: bool) {
+    pub(super) fn handled_elsewhere(&mut self, now: Instant, from: &str, id: &str, refused: bool) {
         let own = self.identity.as_ref().map(|identity| identity.bare.reveal().as_str());
         if !from.is_empty() && Some(bare(from)) != own {
             return self.foreign("another user claims to have taken a call of this one");
@@ -177,11 +186,11 @@ impl GenesysLine {
         let proposal = self.proposals.remove(index);
         if let Some(call) = self.call_of(&proposal.conversation) {
             let reason = if refused { EndReason::Declined } else { EndReason::AnsweredElsewhere };
-            self.end_call(call, EndedBy::System, reason, None);
+            self.end_call(now, call, EndedBy::System, reason, None);
         }
     }
 
-    pub(super) fn retracted(&mut self, from: &str, id: &str) {
+    pub(super) fn retracted(&mut self, now: Instant, from: &str, id: &str) {
         if !is_softphone(from) {
             return self.foreign("a call was withdrawn by something that is no telephone service");
         }
@@ -192,7 +201,7 @@ impl GenesysLine {
             let declined = self.call(call).is_some_and(|call| call.declined);
             let (by, reason) =
                 if declined { (EndedBy::Local, EndReason::Declined) } else { (EndedBy::Remote, EndReason::Cancelled) };
-            self.end_call(call, by, reason, None);
+            self.end_call(now, call, by, reason, None);
         }
     }
 
@@ -218,7 +227,7 @@ impl GenesysLine {
                 self.offered(now, peer, &session, conversation, sdp, reinvite, Way::Rpc);
             }
             RtcMethod::Candidate { session, candidate } => self.remote_candidate(now, session, candidate),
-            RtcMethod::Terminate { session, reason } => self.terminated(&session, reason.as_deref()),
+            RtcMethod::Terminate { session, reason } => self.terminated(now, &session, reason.as_deref()),
             RtcMethod::Unknown(method) => tracing::debug!(%method, "an unknown method is let pass"),
         }
     }
@@ -255,7 +264,7 @@ impl GenesysLine {
             }
             Action::Terminate { reason } => {
                 self.send(write::result(id, from));
-                self.terminated(&key, reason.as_deref());
+                self.terminated(now, &key, reason.as_deref());
             }
             Action::Other => self.send(write::result(id, from)),
         }
@@ -363,7 +372,7 @@ impl GenesysLine {
         self.early.push_back(EarlyCandidate { at: now, key, candidate });
     }
 
-    fn terminated(&mut self, key: &str, reason: Option<&str>) {
+    fn terminated(&mut self, now: Instant, key: &str, reason: Option<&str>) {
         self.proposals.retain(|proposal| proposal.id != key);
         let Some(index) = self.sessions.iter().position(|session| session.key == key) else { return };
         let session = self.sessions.remove(index).id;
@@ -379,7 +388,7 @@ impl GenesysLine {
             for (call, local) in ended {
                 let by = if local { EndedBy::Local } else { EndedBy::Remote };
                 let reason = if reason == Some("busy") { EndReason::Busy } else { EndReason::Hangup };
-                self.end_call(call, by, reason, None);
+                self.end_call(now, call, by, reason, None);
             }
         }
     }

@@ -380,7 +380,7 @@ impl GenesysLine {
     }
 
     fn no_token(&mut self, now: Instant, trouble: Trouble) {
-        self.fail_again();
+        self.fail_again(now);
         let up = matches!(self.link.state(), link::State::Up { .. });
         match trouble {
             Trouble::Heals(..) if up && self.token.is_some() => {
@@ -395,20 +395,20 @@ impl GenesysLine {
     }
 
     /// Requests that waited for a new token get none.
-    pub(super) fn fail_again(&mut self) {
+    pub(super) fn fail_again(&mut self, now: Instant) {
         for (purpose, _) in std::mem::take(&mut self.again) {
-            self.failed_for_want_of_token(purpose);
+            self.failed_for_want_of_token(now, purpose);
         }
     }
 
-    fn failed_for_want_of_token(&mut self, purpose: Purpose) {
+    fn failed_for_want_of_token(&mut self, now: Instant, purpose: Purpose) {
         match purpose {
             Purpose::Stations => self.stations_came(&Reply::Unauthorised),
             Purpose::SelectPhone { id } => self.phone_selected(&id, &Reply::Unauthorised),
-            Purpose::Dial { call } => self.dial_failed(call, &Reply::Unauthorised),
+            Purpose::Dial { call } => self.dial_failed(now, call, &Reply::Unauthorised),
             Purpose::CallMe => self.call_me_answered(&Reply::Unauthorised),
             Purpose::Patch { call, request, tries } => {
-                self.patch_answered(call, request, tries, &Reply::Unauthorised);
+                self.patch_answered(now, call, request, tries, &Reply::Unauthorised);
             }
             Purpose::Digits { call, digits } => self.digits_answered(call, digits, &Reply::Unauthorised),
             Purpose::Transfer { call, step } => self.transfer_answered(call, step, &Reply::Unauthorised),

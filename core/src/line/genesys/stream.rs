@@ -500,9 +500,9 @@ impl GenesysLine {
         let own = self.stream.as_ref().is_some_and(|stream| stream.full == from);
         match message.payload {
             MessagePayload::Propose(propose) if !own => self.proposed(now, from, propose),
-            MessagePayload::Accept { id } if !own => self.handled_elsewhere(&from, &id, false),
-            MessagePayload::Reject { id } if !own => self.handled_elsewhere(&from, &id, true),
-            MessagePayload::Retract { id } => self.retracted(&from, &id),
+            MessagePayload::Accept { id } if !own => self.handled_elsewhere(now, &from, &id, false),
+            MessagePayload::Reject { id } if !own => self.handled_elsewhere(now, &from, &id, true),
+            MessagePayload::Retract { id } => self.retracted(now, &from, &id),
             // Notifications come from a service, never from a user.
             MessagePayload::Notification { .. } if from.contains('@') => {
                 self.foreign("a user tried to send news in the name of the service");

@@ -390,9 +390,9 @@ fn a_hang_up_that_is_never_confirmed_ends_the_session() {
     sim.transcript.clear();
     sim.advance(Duration::from_secs(16));
     insta::assert_snapshot!(sim.transcript, @r"
-       15.0  ended 1: Hangup by Local
        15.0  media close 1
        15.0  send terminate S1 success
+       15.0  ended 1: Hangup by Local
     ");
 }
 
@@ -442,21 +442,16 @@ fn a_record_tells_set_up_counts_and_quality() {
         far_loss: Some(0.0),
         ..MediaStats::default()
     };
-    let audio = AudioStats { buffer_ms: 40.0, level_in_dbfs: Some(-26.0), ..AudioStats::default() };
+    let audio = AudioStats { buffer_ms: 40.0, spoken_ms: 400.0, level_in_dbfs: Some(-26.0), ..AudioStats::default() };
     sim.input(Input::AudioStats { session: SessionId(1), stats: audio });
-    sim.input(Input::Media(MediaEvent::Stats { session: SessionId(1), stats: Box::new(stats) }));
+    sim.input(Input::Media(MediaEvent::Stats { session: SessionId(1), stats: Box::new(stats.clone()) }));
     let view = sim.phone.snapshot().calls[0].clone();
     assert_eq!(view.far_hears, Some(true));
     assert_eq!(view.quality.as_ref().unwrap().loss, Some(0.02));
-    sim.phone.handle(sim.now, Input::Command(Command::HangUp(call)));
-    let text = sim.service.event("C1", "disconnected", "inbound", &serde_json::Value::Null);
-    let link = sim.link.unwrap();
-    sim.phone.handle(sim.now, Input::LinkReceived { link, text });
-    let report = std::iter::from_fn(|| sim.phone.poll()).find_map(|output| match output {
-        Output::Event(Event::Ended { report, .. }) => Some(report),
-        _ => None,
-    });
-    let report = report.unwrap();
+    sim.counters = stats;
+    sim.command(Command::HangUp(call));
+    sim.event("C1", "disconnected", "inbound");
+    let report = sim.reports.pop().unwrap();
     let close = |value: Option<f64>, expected: f64| (value.unwrap() - expected).abs() < 0.01;
     assert!(close(report.setup_ms.signalling, 40.0) && close(report.setup_ms.ice, 12.0));
     assert!(close(report.setup_ms.first_media, 10.0) && close(report.setup_ms.total, 70.0));
@@ -514,4 +509,204 @@ fn the_same_inputs_give_the_same_outputs() {
         (sim.transcript, journal)
     };
     assert_eq!(tell(), tell());
+}
+
+#[test]
+fn digits_pressed_before_the_answer_are_sent_with_it() {
+    let mut sim = Sim::ready(PhoneConfig::default(), Service::new());
+    sim.command(dial());
+    let call = sim.last_call();
+    sim.command(Command::SendDigits { call, digits: "12".into() });
+    sim.event("C-dialled", "contacting", "outbound");
+    sim.propose("S1", "C-dialled", r#"inin-autoanswer="true""#);
+    sim.offer("S1", "C-dialled");
+    sim.up(1);
+    sim.event("C-dialled", "dialing", "outbound");
+    sim.command(Command::SendDigits { call, digits: "3".into() });
+    assert!(!sim.transcript.contains("/digits"), "{}", sim.transcript);
+    sim.advance_ms(2_000);
+    sim.event("C-dialled", "connected", "outbound");
+    sim.event("C-dialled", "connected", "outbound");
+    let sent: Vec<_> = sim.transcript.lines().filter(|line| line.contains("/digits")).collect();
+    assert_eq!(sent.len(), 1, "{}", sim.transcript);
+    assert!(sent[0].contains(r#"{"digits":"123"}"#) && sent[0].contains("2.0"), "{}", sim.transcript);
+}
+
+#[test]
+fn digits_pressed_early_are_bounded_and_those_of_a_call_that_ends_are_forgotten() {
+    let mut sim = Sim::ready(PhoneConfig::default(), Service::new());
+    sim.command(dial());
+    let call = sim.last_call();
+    for _ in 0..10 {
+        sim.command(Command::SendDigits { call, digits: "0123456789ABCDEF".repeat(4) });
+    }
+    sim.event("C-dialled", "contacting", "outbound");
+    sim.propose("S1", "C-dialled", r#"inin-autoanswer="true""#);
+    sim.offer("S1", "C-dialled");
+    sim.up(1);
+    sim.event("C-dialled", "connected", "outbound");
+    let sent = sim.transcript.matches("DigitSent").count();
+    assert_eq!(sent, call::MAX_DIGITS, "{}", sim.transcript);
+
+    sim.event("C2", "alerting", "inbound");
+    let ringing = sim.last_call();
+    sim.transcript.clear();
+    sim.command(Command::SendDigits { call: ringing, digits: "1".into() });
+    assert_eq!(sim.transcript, "", "a call that rings here takes no digits");
+}
+
+#[test]
+fn a_call_hung_up_at_once_takes_no_session_and_ends_cleanly() {
+    for service in [Service::new(), persistent()] {
+        let mut sim = Sim::ready(PhoneConfig::default(), service);
+        sim.command(dial());
+        let call = sim.last_call();
+        sim.command(Command::HangUp(call));
+        sim.propose("S1", "C-dialled", r#"inin-autoanswer="true""#);
+        sim.event("C-dialled", "contacting", "outbound");
+        sim.event("C-dialled", "disconnected", "outbound");
+        let retract = sim.service.retract("S1");
+        sim.says(retract);
+        sim.advance(Duration::from_mins(1));
+        assert!(!sim.transcript.contains("proceed"), "{}", sim.transcript);
+        assert!(!sim.transcript.contains("problem"), "{}", sim.transcript);
+        assert!(sim.transcript.contains("ended 1: Cancelled by Local"), "{}", sim.transcript);
+        assert!(sim.phone.snapshot().calls.is_empty() && sim.media.is_empty());
+        let persistent = sim.phone.snapshot().persistent;
+        assert!(
+            matches!(persistent, crate::snapshot::PersistentView::Off | crate::snapshot::PersistentView::Closed),
+            "{persistent:?}"
+        );
+    }
+}
+
+#[test]
+fn a_session_announced_after_the_end_of_its_call_starts_nothing() {
+    for auto in ["", r#"inin-autoanswer="true""#] {
+        let mut sim = Sim::ready(PhoneConfig::default(), persistent());
+        sim.command(dial());
+        let call = sim.last_call();
+        sim.event("C-dialled", "contacting", "outbound");
+        sim.command(Command::HangUp(call));
+        sim.event("C-dialled", "disconnected", "outbound");
+        sim.transcript.clear();
+        sim.propose("S1", "C-dialled", auto);
+        sim.advance(Duration::from_mins(1));
+        assert_eq!(sim.transcript, "");
+        assert!(sim.phone.snapshot().calls.is_empty());
+    }
+}
+
+#[test]
+fn a_call_that_comes_back_to_us_rings_though_its_session_was_announced_before_the_event() {
+    let mut sim = Sim::ready(PhoneConfig::default(), Service::new());
+    sim.event("C1", "alerting", "inbound");
+    sim.event("C1", "disconnected", "inbound");
+    sim.transcript.clear();
+    sim.propose("S2", "C1", "");
+    sim.event("C1", "alerting", "inbound");
+    let call = sim.last_call();
+    sim.command(Command::Answer(call));
+    assert!(sim.transcript.contains("send proceed S2"), "{}", sim.transcript);
+}
+
+#[test]
+fn what_is_heard_while_it_rings_is_told_when_the_call_is_connected() {
+    let mut sim = Sim::ready(PhoneConfig::default(), Service::new());
+    sim.command(dial());
+    sim.event("C-dialled", "contacting", "outbound");
+    sim.propose("S1", "C-dialled", r#"inin-autoanswer="true""#);
+    sim.offer("S1", "C-dialled");
+    sim.up(1);
+    sim.event("C-dialled", "dialing", "outbound");
+    sim.input(Input::Media(MediaEvent::FirstMedia { session: SessionId(1) }));
+    assert!(!sim.transcript.contains("Media 1"), "{}", sim.transcript);
+    sim.advance_ms(3_000);
+    sim.event("C-dialled", "connected", "outbound");
+    let (connected, media) = (sim.transcript.find("Connected 1"), sim.transcript.find("Media 1"));
+    assert!(connected.is_some() && connected < media, "{}", sim.transcript);
+    sim.input(Input::Media(MediaEvent::FirstMedia { session: SessionId(1) }));
+    assert_eq!(sim.transcript.matches("Media 1").count(), 1, "{}", sim.transcript);
+}
+
+/// Counters that stand at this many packets each way.
+fn counters(packets: u64) -> MediaStats {
+    MediaStats { packets_sent: packets, packets_received: packets, ..MediaStats::default() }
+}
+
+#[test]
+fn a_call_shorter_than_a_second_reports_its_packets() {
+    let mut sim = Sim::ready(PhoneConfig::default(), Service::new());
+    let call = sim.connected("C1", "S1");
+    sim.advance_ms(400);
+    sim.counters = counters(20);
+    sim.command(Command::HangUp(call));
+    sim.event("C1", "disconnected", "inbound");
+    let report = sim.reports.last().expect("a report");
+    assert_eq!((report.packets.sent, report.packets.received), (20, 20));
+}
+
+#[test]
+fn a_call_whose_session_goes_first_reports_its_packets() {
+    let mut sim = Sim::ready(PhoneConfig::default(), persistent());
+    sim.connected("C1", "S1");
+    sim.counters = counters(30);
+    let terminate = sim.service.terminate("S1", "success");
+    sim.says(terminate);
+    sim.event("C1", "disconnected", "inbound");
+    assert_eq!(sim.reports.last().expect("a report").packets.sent, 30);
+}
+
+#[test]
+fn a_warm_call_counts_from_its_first_packet_to_its_last() {
+    let mut sim = Sim::ready(PhoneConfig::default(), persistent());
+    let call = sim.connected("C1", "S1");
+    sim.command(Command::HangUp(call));
+    sim.event("C1", "disconnected", "inbound");
+    sim.event("C2", "alerting", "inbound");
+    let call = sim.last_call();
+    sim.command(Command::Answer(call));
+    // The figures of the last full second are older than the call.
+    sim.input(Input::Media(MediaEvent::Stats { session: SessionId(1), stats: Box::new(counters(100)) }));
+    sim.counters = counters(140);
+    sim.event("C2", "connected", "inbound");
+    sim.advance_ms(2_000);
+    sim.counters = counters(240);
+    sim.command(Command::HangUp(call));
+    sim.event("C2", "disconnected", "inbound");
+    assert_eq!(sim.reports.last().expect("a report").packets.sent, 100);
+}
+
+#[test]
+fn a_media_side_that_does_not_answer_keeps_no_call_from_its_end() {
+    let mut sim = Sim::ready(PhoneConfig::default(), Service::new());
+    let call = sim.connected("C1", "S1");
+    sim.counts = false;
+    sim.command(Command::HangUp(call));
+    sim.event("C1", "disconnected", "inbound");
+    assert!(sim.phone.snapshot().calls.is_empty(), "the picture does not wait");
+    assert!(!sim.transcript.contains("ended 1"), "{}", sim.transcript);
+    sim.advance(Duration::from_secs(3));
+    assert!(sim.transcript.contains("ended 1: Hangup by Local"), "{}", sim.transcript);
+}
+
+#[test]
+fn they_hear_you_is_not_lit_while_the_microphone_is_silent() {
+    let mut sim = Sim::ready(PhoneConfig::default(), Service::new());
+    sim.connected("C1", "S1");
+    let mut second = |spoken_ms: f64, n: u64| {
+        sim.advance_ms(1_000);
+        let audio = AudioStats { spoken_ms, ..AudioStats::default() };
+        sim.input(Input::AudioStats { session: SessionId(1), stats: audio });
+        let stats = MediaStats { packets_sent: 50 * n, far_loss: Some(0.0), far_reports: n, ..MediaStats::default() };
+        sim.input(Input::Media(MediaEvent::Stats { session: SessionId(1), stats: Box::new(stats) }));
+        sim.phone.snapshot().calls[0].far_hears
+    };
+    assert_eq!(second(0.0, 1), None, "nothing was said");
+    assert_eq!(second(300.0, 2), Some(true));
+    for n in 3..13 {
+        second(300.0, n);
+    }
+    assert_eq!(second(300.0, 13), None, "nothing was said for long");
+    assert_eq!(second(310.0, 14), Some(true));
 }

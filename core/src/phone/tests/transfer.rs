@@ -74,9 +74,9 @@ fn a_consultation_goes_from_asking_over_swapping_to_handing_over() {
             r#"PATCH /conversations/calls/C1/participants/X-C1/consult {"speakTo":"OBJECT"}"#,
             r#"PATCH /conversations/calls/C1/participants/X-C1/consult {"speakTo":"CONFERENCE"}"#,
             r#"PATCH /conversations/calls/C1/participants/P-C1 {"state":"disconnected"}"#,
-            "ended 1: Transferred by Local",
             "microphone 1 closed",
             "ear 1 closed",
+            "ended 1: Transferred by Local",
         ]
     );
 }
