@@ -392,7 +392,7 @@ mod tests {
     }
 
     fn told(settings: &Settings) -> String {
-        settings.findings.iter().map(|finding| format!("{finding}\n")).collect()
+        settings.findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
     const FILE: &str = r#"

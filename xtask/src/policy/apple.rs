@@ -61,7 +61,7 @@ pub fn mobileconfig(schema: &Schema) -> String {
     out
 }
 
-/// In the format of the ProfileManifests project.
+/// In the format of the project `ProfileManifests`.
 pub fn manifest(schema: &Schema) -> String {
     let domain = &schema.macos_domain;
     let mut out = format!(
@@ -102,7 +102,8 @@ pub fn manifest(schema: &Schema) -> String {
             _ = writeln!(out, "      <key>pfm_range_max</key><integer>{max}</integer>");
         }
         if !setting.choices.is_empty() {
-            let list: String = setting.choices.iter().map(|c| format!("<string>{}</string>", xml(c))).collect();
+            let list =
+                setting.choices.iter().map(|c| format!("<string>{}</string>", xml(c))).collect::<Vec<_>>().concat();
             _ = writeln!(out, "      <key>pfm_range_list</key><array>{list}</array>");
         }
         if setting.kind == Kind::List {

@@ -4,8 +4,10 @@ use super::schema::{Change, Format, Kind, Object, Platform, Schema, Setting, Use
 
 pub fn keys(schema: &Schema) -> String {
     let count = schema.settings.len();
-    let variants: String = schema.settings.iter().map(|s| format!("/// {}\n{},\n", s.title, s.variant())).collect();
-    let all: String = schema.settings.iter().map(|s| format!("Self::{},", s.variant())).collect();
+    let settings = schema.settings.iter();
+    let variants =
+        settings.clone().map(|s| format!("/// {}\n{},\n", s.title, s.variant())).collect::<Vec<_>>().concat();
+    let all = settings.map(|s| format!("Self::{},", s.variant())).collect::<Vec<_>>().concat();
     let entries: String = schema.settings.iter().map(|s| entry(schema, s)).collect();
     format!(
         "//! Every setting there is. Made from packaging/policy/schema.toml by `cargo xtask policy`; do not edit.\n\n\
@@ -30,7 +32,7 @@ pub fn keys(schema: &Schema) -> String {
 
 fn entry(schema: &Schema, setting: &Setting) -> String {
     let group = schema.groups.iter().find(|group| group.id == setting.group).map_or("", |group| &group.title);
-    let list = |words: &[String]| words.iter().map(|word| format!("{word:?},")).collect::<String>();
+    let list = |words: &[String]| words.iter().map(|word| format!("{word:?},")).collect::<Vec<_>>().concat();
     let kind = match setting.kind {
         Kind::Boolean => "Kind::Boolean".to_owned(),
         Kind::Integer => format!(
@@ -110,7 +112,7 @@ fn number(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 && digits.len() > 4 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) && digits.len() > 4 {
             out.push('_');
         }
         out.push(digit);

@@ -173,10 +173,10 @@ impl Format {
 impl Setting {
     fn check(&self) -> Result<()> {
         ensure!(!self.title.is_empty() && self.text.ends_with('.'), "it needs a title, and a text that is a sentence");
-        ensure!((self.kind == Kind::Choice) == !self.choices.is_empty(), "choices belong to the type choice");
+        ensure!((self.kind == Kind::Choice) != self.choices.is_empty(), "choices belong to the type choice");
         let ranged = self.min.is_some() && self.max.is_some();
         ensure!((self.kind == Kind::Integer) == ranged, "an integer, and nothing else, has min and max");
-        ensure!(self.level.contains(&Level::Mandatory) || !self.level.is_empty(), "no level");
+        ensure!(!self.level.is_empty(), "no level");
         let fits = match (&self.default, self.kind) {
             (None, Kind::Text | Kind::List) | (Some(toml::Value::Boolean(_)), Kind::Boolean) => true,
             (Some(toml::Value::Integer(n)), Kind::Integer) => (self.min..=self.max).contains(&Some(*n)),
