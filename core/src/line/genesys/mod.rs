@@ -8,6 +8,7 @@
 
 mod calls;
 mod connect;
+mod ended;
 pub mod fuzz;
 mod hosts;
 mod jingle;
