@@ -11,6 +11,7 @@ pub struct Description {
     pub app: App,
     pub linux: Linux,
     pub macos: Macos,
+    pub windows: Windows,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,6 +58,25 @@ pub struct Macos {
     pub microphone: String,
     /// `NSLocalNetworkUsageDescription`.
     pub local_network: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Windows {
+    pub namespace: uuid::Uuid,
+    pub registry: String,
+    pub link_class: String,
+    /// Installer property, policy's name, `text` or `number`.
+    pub values: Vec<(String, String, ValueKind)>,
+    /// Names of DLLs in lower case.
+    pub libraries: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ValueKind {
+    Text,
+    Number,
 }
 
 impl Description {

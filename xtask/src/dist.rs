@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use crate::cross::Toolchain;
 use crate::install::{BUILD, LINUX_PACKAGES, WINDOW, install};
 use crate::tools::{cargo, code_of, must, root, show_and_run};
 
@@ -11,6 +12,8 @@ use crate::tools::{cargo, code_of, must, root, show_and_run};
 pub enum System {
     /// .deb and .rpm
     Linux,
+    /// Two .msi, for the machine and for one user, cross-built on Debian
+    Windows,
     /// The bundle's layout and its lint; the rest needs a Mac
     Macos,
 }
@@ -20,6 +23,7 @@ pub enum System {
 pub fn dist(system: System, check: bool) -> Result<ExitCode> {
     match system {
         System::Linux => linux(check),
+        System::Windows => windows(check),
         System::Macos => show_and_run(&mut packager(&["macos"])).map(code_of),
     }
 }
@@ -53,5 +57,37 @@ fn linux(check: bool) -> Result<ExitCode> {
         let script = root().join("packaging/linux/check.sh");
         must(std::process::Command::new("sh").arg(script).current_dir(root()))?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn windows(check: bool) -> Result<ExitCode> {
+    install(&[BUILD], "packing")?;
+    if check {
+        bail!("nothing examines Windows packages here yet; the program and the tables are checked as they are packed");
+    }
+    let toolchain = Toolchain::get()?;
+    let (out, made) = (root().join("target/dist"), root().join("target/dist/windows-resources"));
+    must(&mut packager(&["windows-resources", "--out", &made.display().to_string()]))?;
+    let object = made.join("offhook.o");
+    must(
+        std::process::Command::new(toolchain.tool("windres"))
+            // There is nothing to preprocess, and gcc is not where windres would look for it.
+            .args(["--preprocessor=cat", "-O", "coff", "offhook.rc", "offhook.o"])
+            .current_dir(&made),
+    )?;
+    let link = format!("-Clink-arg={}", object.display());
+    let built = root().join("target/windows/x86_64-pc-windows-gnu/release");
+    for name in ["offhook", "offhook-window"] {
+        let words =
+            ["rustc", "--release", "--locked", "-p", "phone_app", "--features", "windows-launcher", "--bin", name];
+        // The linker's argument follows cargo's own, which the target belongs to.
+        must(toolchain.cargo(&words).args(["--", &link]))?;
+        let signer = root().join("packaging/sign/windows.sh");
+        must(std::process::Command::new("sh").arg(signer).arg(built.join(format!("{name}.exe"))))?;
+    }
+    let [program, launcher] = ["offhook.exe", "offhook-window.exe"].map(|name| built.join(name).display().to_string());
+    let out = out.display().to_string();
+    let words = ["windows", program.as_str(), "--launcher", launcher.as_str(), "--out", out.as_str()];
+    must(&mut packager(&words))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask` alone lists them.
 
 mod bench;
+mod cross;
 mod dist;
 mod docs;
 mod install;
