@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use eframe::egui::{self, ViewportBuilder, ViewportCommand};
 use phone_core::command::SignIn;
 use phone_core::event::Event;
+use phone_core::measurement::MeasurementPhase;
 use phone_core::sound::OpenedBecause;
 use phone_core::{Command, Snapshot};
 use phone_io::PhoneHandle;
@@ -24,6 +25,7 @@ use crate::os::icon::window_icon;
 use crate::os::preferences::Preferences;
 use crate::panels::screen::{Order, Scene, Screen, apply_preferences};
 use crate::panels::signed_out::{Form, Practice};
+use crate::panels::sound_page;
 use crate::text;
 use crate::theme::{self, ThemeChoice, size};
 
@@ -385,6 +387,12 @@ fn notice(event: &Event) -> Option<String> {
         Event::Ended { report, .. } => text::end_sentence(report.end_reason, report.direction).map(str::to_owned),
         Event::Device { role, name, why } if *why != OpenedBecause::Asked => {
             Some(text::device_changed(*role, name, *why))
+        }
+        Event::Measuring { id: sound_page::TRIES, phase: MeasurementPhase::Playing } => {
+            Some(text::THIS_IS_YOU.to_owned())
+        }
+        Event::Measured(measured) if measured.id == sound_page::TRIES => {
+            measured.result.as_ref().err().and_then(text::not_tried)
         }
         Event::Problem(notice) => Some(format!("{} {}", notice.text, notice.remedy)),
         _ => None,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use phone_core::command::SpeakWith;
 use phone_core::event::{CallDirection, EndReason, Event};
+use phone_core::measurement::NotMeasured;
 use phone_core::snapshot::{SettingChange, SignInStep};
 use phone_core::sound::{DeviceClass, OpenedBecause, SoundProblem, SoundRole};
 
@@ -133,6 +134,40 @@ pub const ALL_SOUND: &str = "All sound settings";
 /// An order of preference in the list of devices.
 pub fn preferred(count: usize) -> String {
     format!("The best of {count} you prefer")
+}
+
+pub const HEAR_MYSELF: &str = "Hear myself";
+pub const SPEAK_NOW: &str = "Speak now. In 5 seconds you hear yourself.";
+pub const THIS_IS_YOU: &str = "This is how others hear you.";
+pub const LEFT: &str = "Left";
+pub const RIGHT: &str = "Right";
+pub const PREVIEW: &str = "Preview";
+pub const YOUR_VOICE: &str = "Your voice, before it is sent";
+pub const CANCEL_ECHO: &str = "Cancel echo";
+pub const ECHO_AUTOMATIC: &str = "Automatic";
+pub const ECHO_ALWAYS: &str = "Always";
+pub const ECHO_NEVER: &str = "Never";
+pub const REDUCE_NOISE: &str = "Reduce noise";
+pub const NOISE_OFF: &str = "Off";
+pub const NOISE_NORMAL: &str = "Normal";
+pub const NOISE_STRONG: &str = "Strong";
+pub const EVEN_OUT: &str = "Automatic level";
+pub const EVEN_OUT_NOTE: &str = "Quiet and loud voices arrive alike";
+pub const HEADSET_AVOIDS_ECHO: &str = "Laptop microphone and speakers together cause echo. A headset avoids it.";
+
+/// Why a sound that was asked for on the Sound page did not play; `None` when the user wanted it so.
+pub fn not_tried(why: &NotMeasured) -> Option<String> {
+    Some(match why {
+        NotMeasured::Cancelled => return None,
+        NotMeasured::Busy => "Something is being measured already. Wait until it is done.".to_owned(),
+        NotMeasured::InCall => "Not during a call: the other side would hear it.".to_owned(),
+        NotMeasured::DeviceChanged => "The device changed meanwhile. Try again.".to_owned(),
+        NotMeasured::NoDevice { problem, .. } => sound_problem(problem),
+        NotMeasured::Stuck { role: stuck } => {
+            format!("{} is open, but no sound flows. Plug it in again, or choose another.", role(*stuck))
+        }
+        NotMeasured::Failed(why) => format!("It did not work: {why}."),
+    })
 }
 
 pub const LEVEL_RIGHT: &str = "Level is right";

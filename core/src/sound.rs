@@ -110,7 +110,8 @@ pub enum DeviceClass {
 
 /// What is done to the microphone's sound before it is sent. `None` leaves the choice to the phone: done, except on a
 /// device without hardware, whose sound somebody else has made already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Processing {
     /// Take out what the speaker plays.
     pub cancel_echo: Option<bool>,
@@ -119,7 +120,14 @@ pub struct Processing {
     pub even_out: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+impl Processing {
+    /// Whether all of it is left to the phone.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NoiseReduction {
     Off,

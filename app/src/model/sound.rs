@@ -1,7 +1,7 @@
 //! The sound bar and the Sound page: which device, open or closed, and do they hear you.
 
 use phone_core::snapshot::{CallState, RoleView, Snapshot};
-use phone_core::sound::{DeviceChoice, SoundRole};
+use phone_core::sound::{DeviceChoice, DeviceClass, NoiseReduction, Processing, SoundRole};
 
 use super::State;
 use super::calls::desk;
@@ -254,11 +254,27 @@ pub fn role_card(snapshot: &Snapshot, role: SoundRole) -> RoleCard {
     }
 }
 
+/// What is done to the microphone's sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcessingCard {
+    pub asked: Processing,
+    /// In force, also when the choice is left to the phone.
+    pub noise: NoiseReduction,
+}
+
+pub fn processing_card(snapshot: &Snapshot) -> ProcessingCard {
+    let asked = snapshot.sound.processing;
+    let device = snapshot.sound.microphone.choice.pick(SoundRole::Microphone, &snapshot.sound.devices);
+    let ready_made = device.is_some_and(|device| device.class == DeviceClass::Virtual);
+    let usual = if ready_made { NoiseReduction::Off } else { NoiseReduction::Normal };
+    ProcessingCard { asked, noise: asked.reduce_noise.unwrap_or(usual) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
 
-    use phone_core::sound::{DeviceClass, SoundDevice, SoundProblem};
+    use phone_core::sound::{SoundDevice, SoundProblem};
 
     use super::*;
     use crate::model::made_up::{call, snapshot};

@@ -48,20 +48,20 @@ pub fn header_ui(ui: &mut Ui, rect: Rect, title: &str, back: Option<Page>, ready
 }
 
 /// A column of groups: heads and cards of rows, laid out from top to bottom.
-struct Column {
-    left: f32,
-    width: f32,
-    y: f32,
+pub(super) struct Column {
+    pub(super) left: f32,
+    pub(super) width: f32,
+    pub(super) y: f32,
 }
 
 impl Column {
-    fn head(&mut self, ui: &Ui, words: &str) {
+    pub(super) fn head(&mut self, ui: &Ui, words: &str) {
         let line = Rect::from_min_size(pos2(self.left, self.y), vec2(self.width, 24.0));
         paint::label(ui, line, Align::Min, words, Type::SmallStrong, palette(ui).muted);
         self.y += 24.0;
     }
 
-    fn card(&mut self, ui: &Ui, heights: &[f32]) -> Vec<Rect> {
+    pub(super) fn card(&mut self, ui: &Ui, heights: &[f32]) -> Vec<Rect> {
         let total = heights.iter().sum::<f32>() + 2.0;
         let card = Rect::from_min_size(pos2(self.left, self.y), vec2(self.width, total));
         paint::card(ui, card);
@@ -80,7 +80,7 @@ impl Column {
 }
 
 /// Name and origin at the left of a row; gives what is left for the control.
-fn words(ui: &Ui, row: Rect, name: &str, note: &str, control_width: f32) -> Rect {
+pub(super) fn words(ui: &Ui, row: Rect, name: &str, note: &str, control_width: f32) -> Rect {
     let colors = palette(ui);
     let mut rest = Rect::from_min_max(pos2(row.left() + 16.0, row.top()), pos2(row.right() - 12.0, row.bottom()));
     let control_width = control_width.min(rest.width());
@@ -97,7 +97,7 @@ fn words(ui: &Ui, row: Rect, name: &str, note: &str, control_width: f32) -> Rect
 }
 
 /// A choice of a few words side by side. Gives the index pressed.
-fn segments(ui: &Ui, rect: Rect, id: &'static str, names: &[String], chosen: usize) -> Option<usize> {
+pub(super) fn segments(ui: &Ui, rect: Rect, id: &'static str, names: &[String], chosen: usize) -> Option<usize> {
     let colors = palette(ui);
     let well = Rect::from_center_size(rect.center(), vec2(rect.width(), size::CONTROL_S));
     paint::block(ui, well, size::RADIUS_M, colors.quiet, None);

@@ -1,16 +1,24 @@
 //! Devices and volume: choose and check, also during a call.
 
+use std::time::Duration;
+
 use eframe::egui::{Align, Rect, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 use phone_core::Command;
-use phone_core::sound::SoundRole;
+use phone_core::measurement::{Measurement, MeasurementId, Side};
+use phone_core::sound::{DeviceClass, NoiseReduction, Processing, SoundRole};
 
+use super::settings::{Column, segments, words};
 use super::{Action, Metrics, Popup};
-use crate::model::sound::RoleCard;
+use crate::model::sound::{ProcessingCard, RoleCard};
 use crate::text;
 use crate::theme::{IconWeight, Type, palette, size};
 use crate::widgets::control::{self, Control, Region};
 use crate::widgets::meter::{self, Needle, TARGET_DB};
-use crate::widgets::{Icon, button, paint, slider};
+use crate::widgets::{Button, Face, Icon, button, paint, slider};
+
+/// What the page asks to be played and recorded; the checks have small numbers.
+pub const TRIES: MeasurementId = MeasurementId(u64::MAX);
+const HEAR_MYSELF: Duration = Duration::from_secs(5);
 
 /// Where the three device fields stand, for their pop-ups.
 pub type Anchors = [Rect; 3];
@@ -19,6 +27,7 @@ pub fn ui(
     ui: &mut Ui,
     rect: Rect,
     models: &[RoleCard; 3],
+    processing: Option<ProcessingCard>,
     needle_of: impl Fn(SoundRole) -> Needle,
     metrics: &Metrics,
 ) -> (Option<Action>, Anchors) {
@@ -40,7 +49,17 @@ pub fn ui(
             y += height + 8.0;
         }
         let colors = palette(ui);
-        y += paint::text(ui, pos2(left, y), width, text::SOUND_NOTE, Type::Small, colors.muted) + 12.0;
+        // Row 57: the built-in pair is what makes echo.
+        let [microphone, speaker, _] = models;
+        let built_in = text::device_class(DeviceClass::BuiltIn);
+        let echoes = microphone.badge == built_in && speaker.badge == built_in;
+        let note = if echoes { text::HEADSET_AVOIDS_ECHO } else { text::SOUND_NOTE };
+        y += paint::text(ui, pos2(left, y), width, note, Type::Small, colors.muted) + 12.0;
+        if let Some(processing) = processing {
+            let mut column = Column { left, width, y };
+            action = processing_ui(ui, &mut column, processing, metrics).or(action.take());
+            y = column.y;
+        }
         ui.allocate_rect(Rect::from_min_max(start, pos2(rect.right(), y)), Sense::hover());
     });
     (action, anchors)
@@ -151,7 +170,61 @@ fn volume_ui(ui: &Ui, row: Rect, model: &RoleCard) -> Option<Action> {
     paint::label(ui, label, Align::Min, words, Type::Body, colors.text);
     let value = paint::cut_right(&mut rest, 52.0, 8.0);
     paint::label(ui, value, Align::Max, &text::percent(model.volume), Type::Body, colors.text);
+    let tried = tries_ui(ui, &mut rest, model.role);
     let name = format!("{} volume", text::role(model.role));
     slider::slider(ui, rest, id, &name, model.volume)
         .map(|percent| Action::Send(Command::SetVolume { role: model.role, percent }))
+        .or(tried)
+}
+
+/// The buttons that let the user hear a device; cut off the right of the row.
+fn tries_ui(ui: &Ui, row: &mut Rect, role: SoundRole) -> Option<Action> {
+    let tone = |side| Measurement::Tone { role, side };
+    let tries: &[(&str, Measurement)] = &match role {
+        SoundRole::Microphone => vec![(text::HEAR_MYSELF, Measurement::HearMyself { length: HEAR_MYSELF })],
+        SoundRole::Speaker => vec![(text::RIGHT, tone(Side::Right)), (text::LEFT, tone(Side::Left))],
+        SoundRole::Ringer => vec![(text::PREVIEW, tone(Side::Both))],
+    };
+    let mut action = None;
+    for (words, what) in tries {
+        let button = Button::new(("try", *words), Face::Quiet, words);
+        let place = paint::cut_right(row, button.width(ui), 8.0);
+        if button.add(ui, place).clicked {
+            action = Some(Action::Send(Command::Measure { id: TRIES, what: *what }));
+        }
+    }
+    action
+}
+
+/// The switches of what is done to the microphone's sound; they act at once, also during a call.
+fn processing_ui(ui: &Ui, column: &mut Column, card: ProcessingCard, metrics: &Metrics) -> Option<Action> {
+    column.head(ui, text::YOUR_VOICE);
+    let rows = column.card(ui, &[size::ROW_LIST; 3]);
+    let [echo, noise, level] = rows.as_slice() else { return None };
+    let wide = if metrics.small { 188.0 } else { 216.0 };
+    let asked = card.asked;
+    let mut wanted: Option<Processing> = None;
+
+    let choices = [None, Some(true), Some(false)];
+    let names = [text::ECHO_AUTOMATIC, text::ECHO_ALWAYS, text::ECHO_NEVER].map(str::to_owned);
+    let chosen = choices.iter().position(|choice| *choice == asked.cancel_echo).unwrap_or(0);
+    let place = words(ui, *echo, text::CANCEL_ECHO, "", wide);
+    if let Some(choice) = segments(ui, place, "cancel-echo", &names, chosen).and_then(|pressed| choices.get(pressed)) {
+        wanted = Some(Processing { cancel_echo: *choice, ..asked });
+    }
+
+    let choices = [NoiseReduction::Off, NoiseReduction::Normal, NoiseReduction::Strong];
+    let names = [text::NOISE_OFF, text::NOISE_NORMAL, text::NOISE_STRONG].map(str::to_owned);
+    let chosen = choices.iter().position(|choice| *choice == card.noise).unwrap_or(0);
+    let place = words(ui, *noise, text::REDUCE_NOISE, "", wide);
+    if let Some(choice) = segments(ui, place, "reduce-noise", &names, chosen).and_then(|pressed| choices.get(pressed)) {
+        wanted = Some(Processing { reduce_noise: Some(*choice), ..asked });
+    }
+
+    let place = words(ui, *level, text::EVEN_OUT, text::EVEN_OUT_NOTE, 36.0);
+    let knob = Rect::from_center_size(place.center(), vec2(36.0, 20.0));
+    if button::switch(ui, knob, "even-out", text::EVEN_OUT, asked.even_out) {
+        wanted = Some(Processing { even_out: !asked.even_out, ..asked });
+    }
+    wanted.map(|processing| Action::Send(Command::SetProcessing(processing)))
 }

@@ -6,6 +6,7 @@ use eframe::egui::{Id, Key, Modifiers, Ui};
 use phone_core::Command;
 use phone_core::diagnose::Remedy;
 use phone_core::ids::CallId;
+use phone_core::measurement::Measurement;
 use phone_core::snapshot::Standing;
 use phone_core::sound::SoundRole;
 
@@ -149,6 +150,9 @@ impl Screen {
                 }
                 if matches!(command, Command::Answer(_)) {
                     self.dead_until = Some(scene.now + DEAD_TIME);
+                }
+                if matches!(command, Command::Measure { what: Measurement::HearMyself { .. }, .. }) {
+                    self.tell(text::SPEAK_NOW, scene.now);
                 }
                 orders.push(Order::Send(command));
             }

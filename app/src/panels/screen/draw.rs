@@ -130,8 +130,11 @@ impl Screen {
         if page == Page::Sound {
             let models = [SoundRole::Microphone, SoundRole::Speaker, SoundRole::Ringer]
                 .map(|role| model::sound::role_card(scene.snapshot, role));
+            // Beside another page there is room for the devices only.
+            let processing = (self.page == Page::Sound).then(|| model::sound::processing_card(scene.snapshot));
             let needles = self.needles;
-            let (action, fields) = sound_page::ui(ui, rest, &models, |role| needle(&needles, role), metrics);
+            let (action, fields) =
+                sound_page::ui(ui, rest, &models, processing, |role| needle(&needles, role), metrics);
             actions.extend(action);
             self.anchors.fields = fields;
         } else {

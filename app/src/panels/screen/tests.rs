@@ -8,8 +8,9 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use phone_core::Command;
 use phone_core::command::Command::{Answer, Decline, HangUp, Hold, Mute, SendDigits};
 use phone_core::ids::CallId;
+use phone_core::measurement::{Measurement, Side};
 use phone_core::snapshot::{CallState, PersistentView, PhoneView, Snapshot, Standing};
-use phone_core::sound::{DeviceChoice, DeviceClass, SoundDevice, SoundRole};
+use phone_core::sound::{DeviceChoice, DeviceClass, NoiseReduction, Processing, SoundDevice, SoundRole};
 
 use super::{Order, Scene, Screen};
 use crate::model::Levels;
@@ -17,7 +18,9 @@ use crate::model::history::History;
 use crate::model::made_up::{call, scenes, snapshot};
 use crate::os::preferences::Preferences;
 use crate::panels::signed_out::Practice;
+use crate::panels::sound_page::TRIES;
 use crate::panels::{Action, Page, Popup};
+use crate::text;
 use crate::theme::{self, ThemeChoice, size};
 
 const CALL: CallId = CallId(1);
@@ -433,6 +436,64 @@ fn a_slider_moves_by_keys() {
     desk.key(Modifiers::NONE, Key::PageDown);
     let volume = |percent| Command::SetVolume { role: SoundRole::Speaker, percent };
     assert_eq!(desk.asked(), [volume(71), volume(60)]);
+}
+
+/// The Sound page, tall enough for all of it.
+fn sound_page(picture: Snapshot) -> Desk {
+    let mut desk = Desk::sized(picture, [420.0, 1200.0]);
+    desk.perform(Action::Go(Page::Sound));
+    desk
+}
+
+#[test]
+fn the_sound_page_lets_the_user_hear_each_device() {
+    let tone = |role, side| Measurement::Tone { role, side };
+    let rows = [
+        ("Hear myself", Measurement::HearMyself { length: Duration::from_secs(5) }),
+        ("Left", tone(SoundRole::Speaker, Side::Left)),
+        ("Right", tone(SoundRole::Speaker, Side::Right)),
+        ("Preview", tone(SoundRole::Ringer, Side::Both)),
+    ];
+    for (button, what) in rows {
+        let mut desk = sound_page(with_sound(snapshot(vec![])));
+        desk.press(button);
+        assert_eq!(desk.asked(), [Command::Measure { id: TRIES, what }], "{button}");
+        assert_eq!(desk.shows(text::SPEAK_NOW), button == "Hear myself");
+    }
+}
+
+#[test]
+fn each_switch_of_the_voice_asks_for_itself_and_keeps_the_others() {
+    let mut picture = with_sound(snapshot(vec![]));
+    let before = Processing { cancel_echo: Some(true), reduce_noise: Some(NoiseReduction::Strong), even_out: true };
+    picture.sound.processing = before;
+    let rows = [
+        ("Automatic", Processing { cancel_echo: None, ..before }),
+        ("Never", Processing { cancel_echo: Some(false), ..before }),
+        ("Off", Processing { reduce_noise: Some(NoiseReduction::Off), ..before }),
+        ("Normal", Processing { reduce_noise: Some(NoiseReduction::Normal), ..before }),
+        ("Automatic level", Processing { even_out: false, ..before }),
+    ];
+    for (button, processing) in rows {
+        let mut desk = sound_page(picture.clone());
+        desk.press(button);
+        assert_eq!(desk.asked(), [Command::SetProcessing(processing)], "{button}");
+    }
+    let mut desk = sound_page(picture);
+    for chosen in ["Always", "Strong"] {
+        desk.press(chosen);
+        assert_eq!(desk.asked(), [], "{chosen} is chosen already");
+    }
+}
+
+#[test]
+fn row_57_a_built_in_pair_is_told_to_use_a_headset() {
+    let mut picture = with_sound(snapshot(vec![]));
+    assert!(!sound_page(picture.clone()).shows(text::HEADSET_AVOIDS_ECHO));
+    for device in &mut picture.sound.devices {
+        device.class = DeviceClass::BuiltIn;
+    }
+    assert!(sound_page(picture).shows(text::HEADSET_AVOIDS_ECHO));
 }
 
 #[test]
