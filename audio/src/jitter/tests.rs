@@ -241,6 +241,65 @@ fn after_a_spike_the_delay_returns_within_seconds() {
     assert!(after < before + 12.0, "{before} ms before, {after} ms four seconds after");
 }
 
+/// The speaker's clock runs away from the sender's for hours: packets without sound, made once.
+#[test]
+fn eight_hours_of_drifting_clocks_never_run_over_or_dry() {
+    let mut encoder = Coding::Pcmu.encoder().unwrap();
+    let mut payload = vec![0; MAX_PAYLOAD_BYTES];
+    let mut frame = Frame(std::array::from_fn(|n| 0.1 * (n as f32 / 20.0).sin()));
+    let length = loop {
+        if let Some(length) = encoder.push(&frame, &mut payload).unwrap() {
+            break length;
+        }
+    };
+    for ppm in [-200.0, 200.0] {
+        let mut buffer = AdaptiveBuffer::new(Coding::Pcmu.decoder().unwrap());
+        let start = crate::fuzz::epoch();
+        let at = |ms: f64| start + Duration::from_secs_f64(ms / 1e3);
+        let (mut sent, mut range) = (0_u32, (f64::MAX, f64::MIN));
+        for tick in 0..8 * 3600 * 100_u32 {
+            let now = f64::from(tick) * 10.0 + 3.7;
+            loop {
+                let arrival = f64::from(sent + 1) * 20.0 * (1.0 - ppm / 1e6) + 40.0;
+                if arrival > now {
+                    break;
+                }
+                let packet = Packet {
+                    payload: &payload[..length],
+                    sequence: sent as u16,
+                    timestamp: sent.wrapping_mul(160),
+                    marker: sent == 0,
+                    ssrc: 1,
+                    noise: false,
+                };
+                buffer.insert(packet, at(arrival));
+                sent += 1;
+            }
+            buffer.pull(at(now), &mut frame);
+            // The first minute settles.
+            if tick > 6_000 && tick % 100 == 0 {
+                let delay = buffer.statistics().current_delay.as_secs_f64() * 1e3;
+                range = (delay.min(range.0), delay.max(range.1));
+            }
+        }
+        let s = buffer.statistics();
+        println!("{ppm} ppm: {range:?} {s:?}");
+        assert_eq!((s.concealed_samples, s.packets_flushed, s.packets_late, s.restarts), (0, 0, 0, 0), "{ppm}");
+        assert!(range.1 - range.0 <= 10.0, "within 5 ms of the middle: {range:?}");
+    }
+}
+
+#[test]
+fn five_seconds_after_a_stall_of_one_the_old_delay_is_back() {
+    let outcome = network("stall1000", 0.0, |n| match n {
+        400..450 => Fate::Delay(1040.0 - f64::from(n - 400) * 20.0),
+        _ => Fate::Delay(40.0),
+    });
+    // The stall ends at 9 s.
+    let (before, after) = (outcome.delays[7].0, outcome.delays[13].0);
+    assert!(after < before + 10.0, "{before} ms before, {after} ms five seconds after");
+}
+
 #[test]
 fn packets_out_of_order_and_twice_are_put_right() {
     let mut sim = Sim::new(voice());
