@@ -568,7 +568,11 @@ fn a_managed_setting_is_visible_and_cannot_be_changed_from_the_window() {
     assert_eq!(desk.harness.state().orders, [], "nothing was kept");
     assert_eq!(desk.harness.state().screen.preferences.theme, ThemeChoice::Dark);
     desk.perform(Action::Go(Page::Rules));
-    desk.press("Force TURN: On. Managed by your organisation: policy for this computer 10.json");
+    let row = "Force TURN: On. Managed by your organisation: policy for this computer 10.json";
+    // It may be below what the window shows at first, where nobody can press it.
+    desk.harness.get_by(|node| node.label().as_deref() == Some(row)).scroll_to_me();
+    desk.frames(30);
+    desk.press(row);
     let orders = desk.harness.state().orders.clone();
     assert!(matches!(orders.as_slice(), [Order::Copy(line)] if line.contains("10.json")), "{orders:?}");
 }
