@@ -84,11 +84,7 @@ impl Preferences {
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        // Written beside and renamed, so that a crash never leaves half a file.
-        let draft = file.with_extension("new");
-        std::fs::write(&draft, toml::to_string(self)?)?;
-        std::fs::rename(&draft, file)?;
-        Ok(())
+        Ok(phone_io::replace_file(file, &toml::to_string(self)?)?)
     }
 }
 

@@ -16,4 +16,4 @@ mod store;
 mod watch;
 
 pub use handle::{Meters, OpenBrowser, PhoneHandle, StartError, StartOptions, start, system_browser};
-pub use store::chosen;
+pub use store::{chosen, replace_file};

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use phone_core::provisioning::{Finding, Objects, Severity, Store, read};
 
+use crate::store::replace_file;
+
 /// Larger is no file of ours.
 const FILE_LIMIT: u64 = 16 * 1024 * 1024;
 
@@ -147,14 +149,7 @@ pub fn file_text(path: &Path) -> Result<Option<String>, FolderError> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), FolderError> {
-    let beside = path.with_extension("tmp");
-    let put = || -> std::io::Result<()> {
-        let mut file = File::create(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    put().map_err(|source| FolderError::Write { path: path.to_owned(), source })
+    replace_file(path, text).map_err(|source| FolderError::Write { path: path.to_owned(), source })
 }
 
 fn remove(path: &Path) -> Result<(), FolderError> {

@@ -297,10 +297,19 @@ impl Store {
 
 /// Replaces a file as a whole: it is never half written, not even when the power fails.
 pub(crate) fn replace_private_file(path: &Path, text: &str) -> io::Result<()> {
+    replace(path, text, private_file)
+}
+
+/// The same for a file with the rights that the user's files have.
+pub fn replace_file(path: &Path, text: &str) -> io::Result<()> {
+    replace(path, text, |path| fs::File::create(path))
+}
+
+fn replace(path: &Path, text: &str, create: impl Fn(&Path) -> io::Result<fs::File>) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
     let new = PathBuf::from(new);
-    let written = private_file(&new)
+    let written = create(&new)
         .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&new, path));
     if written.is_err() {
