@@ -33,7 +33,7 @@ const REPEAT: Duration = Duration::from_secs(2);
 /// Sessions in all; a call beyond is refused.
 const MOST_SESSIONS: usize = 128;
 /// How long a client's message may be on its way after its session ended.
-const CROSSING: Duration = Duration::from_secs(5);
+const CROSSING: Duration = Duration::from_secs(2);
 /// Ended sessions remembered; the oldest goes.
 const MOST_OVER: usize = 64;
 /// Candidates kept for a session that is not ready for them; more are dropped.
