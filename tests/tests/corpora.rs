@@ -97,3 +97,8 @@ fn payloads_of_the_telephones_codecs_and_comfort_noise() {
 fn objects_of_phone_administration() {
     check("provisioning", 200, phone_core::provisioning::fuzz);
 }
+
+#[test]
+fn policies_of_an_organisation() {
+    check("policy", 200, phone_core::policy::fuzz);
+}
