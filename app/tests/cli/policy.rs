@@ -54,6 +54,12 @@ impl Fleet {
         self.offhook(arguments).finish(LIMIT)
     }
 
+    /// A second of an echo call.
+    fn call(&self, options: &[&str]) -> Outcome {
+        let call = ["call", "echo", "--json", "--duration", "1s", "--input", "tone:440", "--output", "null"];
+        self.run(&[&call, options].concat())
+    }
+
     /// The JSON document that this prints.
     pub fn json(&self, arguments: &[&str]) -> Value {
         let outcome = self.run(arguments);
@@ -84,21 +90,7 @@ fn a_mandatory_value_withstands_file_window_and_command_line() {
         assert_eq!(shown["given"].as_array().map(Vec::len), Some(4), "{shown:#}");
     }
     // A call obeys, and says at once what was asked for in vain.
-    let run = fleet.run(&[
-        "call",
-        "echo",
-        "--demo",
-        "--json",
-        "--force-relay",
-        "--account",
-        "dev",
-        "--duration",
-        "1s",
-        "--input",
-        "tone:440",
-        "--output",
-        "null",
-    ]);
+    let run = fleet.call(&["--demo", "--force-relay", "--account", "dev"]);
     run.assert_code(0);
     let text = format!("{run}");
     assert!(text.contains("--force-relay has no effect"), "{text}");
@@ -136,19 +128,7 @@ fn whatever_is_broken_the_start_succeeds_and_the_report_says_what_was_ignored() 
     assert_eq!(shown["value"], "system", "a folder that everybody may write was trusted");
 
     let exchange = exchange(ExchangeOptions::default());
-    let run = fleet.run(&[
-        "call",
-        "echo",
-        "--json",
-        "--exchange",
-        exchange.origin(),
-        "--duration",
-        "1s",
-        "--input",
-        "tone:440",
-        "--output",
-        "null",
-    ]);
+    let run = fleet.call(&["--exchange", exchange.origin()]);
     run.assert_code(0);
     assert_eq!(run.event("registered")["account"], "carla", "{run}");
     assert_eq!(run.event("ended")["dscp"]["configured"], 34, "{run}");
