@@ -268,7 +268,7 @@ impl Exchange {
 
     /// One appearance: the server holds the other calls of the user. With several the client does it.
     fn hold_others(&mut self, id: &str, user: UserIx) {
-        if self.options.call_appearances > 1 {
+        if self.people.decided(user).is_some_and(|decided| decided.appearances > 1) {
             return;
         }
         let mut held = Vec::new();

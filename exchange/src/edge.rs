@@ -19,7 +19,7 @@ use crate::conversations::{Bot, CallState, Ending, Party};
 use crate::machine::{EdgeCommand, Exchange, Output, SocketId};
 use crate::rules::Rule;
 use crate::sdp;
-use crate::users::{StationKind, UserIx};
+use crate::users::UserIx;
 use crate::xml::{GENESYS, JINGLE_MESSAGE, escape};
 
 /// From a propose that answers itself to `proceed`.
@@ -71,6 +71,8 @@ pub struct Session {
     pub conversation: String,
     pub stage: Stage,
     pub persistent: bool,
+    /// How long it is kept without a call, as its station said when it was proposed.
+    keep: Option<Duration>,
     /// Consent is overdue: not for new calls.
     pub interrupted: bool,
     kind: Kind,
@@ -114,8 +116,7 @@ impl Exchange {
 
     /// Whether this user's calls share one session.
     fn shares_session(&self, user: UserIx) -> bool {
-        self.options.call_appearances <= 1
-            || self.people.webrtc_station(user).is_some_and(|s| s.kind == StationKind::WebRtc { persistent: true })
+        self.people.decided(user).is_none_or(|decided| decided.appearances <= 1 || decided.persistent)
     }
 
     /// A session that can carry one more call of the user at once.
@@ -145,10 +146,10 @@ impl Exchange {
     /// Proposes a session to all clients of the user; `None` when there are too many sessions.
     pub(crate) fn propose(&mut self, now: Instant, user: UserIx, conversation: &str, kind: Kind) -> Option<SessionId> {
         let id = self.new_session(user, conversation, kind)?;
-        let persistent =
-            self.people.webrtc_station(user).is_some_and(|s| s.kind == StationKind::WebRtc { persistent: true });
+        let keep = self.people.decided(user).filter(|decided| decided.persistent).map(|decided| decided.timeout);
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.persistent = persistent;
+            session.persistent = keep.is_some();
+            session.keep = keep;
             session.gives_up = (kind != Kind::Asked).then(|| now + PROCEED_LIMIT);
         }
         for (socket, jid) in self.bound(user) {
@@ -165,8 +166,7 @@ impl Exchange {
     pub(crate) fn open_eagerly(&mut self, now: Instant, user: UserIx) {
         let node = self.people.user(user).map(|user| format!("v2.users.{}.conversations", user.id)).unwrap_or_default();
         let listens = self.channels.values().any(|c| c.user == user && c.socket.is_some() && c.topics.contains(&node));
-        let persistent =
-            self.people.webrtc_station(user).is_some_and(|s| s.kind == StationKind::WebRtc { persistent: true });
+        let persistent = self.people.decided(user).is_some_and(|decided| decided.persistent);
         let has = self.sessions.values().any(|session| session.user == user);
         if self.options.eager && listens && persistent && !has && !self.bound(user).is_empty() {
             let conversation = self.chance.uuid();
@@ -186,6 +186,7 @@ impl Exchange {
             conversation: conversation.to_owned(),
             stage: Stage::Proposed,
             persistent: false,
+            keep: None,
             interrupted: false,
             kind,
             peer: None,
@@ -368,7 +369,7 @@ impl Exchange {
     }
 
     fn answer(&mut self, user: UserIx, id: SessionId, answer: &str) {
-        let forced = self.options.force_turn;
+        let forced = self.relay_only(id);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if session.stage != Stage::Offered {
             self.broke(user, Rule::AnswerOnce, "an answer came that no offer asked for");
@@ -398,7 +399,7 @@ impl Exchange {
         if (lines.is_empty() && !ends) || (!lines.is_empty() && !fragment.starts_with("m=")) {
             self.broke(user, Rule::CandidateForm, "a candidate came in another form");
         }
-        let forced = self.options.force_turn;
+        let forced = self.relay_only(id);
         for line in lines {
             self.check_candidate(user, line, forced);
             let Some(session) = self.sessions.get_mut(&id) else { return };
@@ -409,6 +410,13 @@ impl Exchange {
                 session.waiting.push(line.to_owned());
             }
         }
+    }
+
+    /// Whether the client of this session was told to use relays only.
+    fn relay_only(&self, id: SessionId) -> bool {
+        let peer = self.sessions.get(&id).and_then(|session| session.peer.as_deref());
+        let socket = peer.and_then(|peer| self.socket_of(peer)).and_then(|socket| self.sockets.get(&socket));
+        socket.is_some_and(|socket| socket.relay_only)
     }
 
     fn check_candidate(&mut self, user: UserIx, line: &str, forced: bool) {
@@ -541,9 +549,8 @@ impl Exchange {
 
     /// Nothing uses the session now: kept warm on a persistent station, else ended.
     pub(crate) fn session_idle(&mut self, now: Instant, id: SessionId) {
-        let idle = self.options.persistent;
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        match idle.filter(|_| session.persistent && session.stage == Stage::Up) {
+        match session.keep.filter(|_| session.persistent && session.stage == Stage::Up) {
             Some(limit) => {
                 session.idle_at = Some(now + limit);
                 let user = session.user;
@@ -641,7 +648,7 @@ impl Exchange {
     /// Offers a new session for the calls of this one, which goes on until the new one is up.
     fn reinvite(&mut self, now: Instant, id: SessionId) {
         let Some(session) = self.sessions.get(&id) else { return };
-        let (user, peer, persistent) = (session.user, session.peer.clone(), session.persistent);
+        let (user, peer, persistent, keep) = (session.user, session.peer.clone(), session.persistent, session.keep);
         let carried = self
             .conversations
             .of(user)
@@ -657,6 +664,7 @@ impl Exchange {
             session.stage = Stage::Proceeded;
             session.peer = peer;
             session.persistent = persistent;
+            session.keep = keep;
             session.replaces = Some(id);
             session.gives_up = Some(now + SETUP_LIMIT);
         }

@@ -1,12 +1,14 @@
 //! The practice exchange: Genesys-shaped REST and streaming, a media peer (echo, music, a speaking caller, calls
 //! between users) and a TURN server. A practice ground and a test peer, not a server for production.
 
+mod admin;
 mod bots;
 mod calls;
 mod chance;
 mod channels;
 mod clock;
 mod conversations;
+mod directory;
 mod edge;
 mod faults;
 mod machine;
@@ -38,9 +40,12 @@ pub struct ExchangeOptions {
     pub listen: SocketAddr,
     /// Log-in names of the made-up users.
     pub users: Vec<String>,
-    /// Whether stations say persistent connection, and after how much idle time the exchange ends the session.
+    /// Log-in names of those who may administer phones by REST, with the permission `Telephony > Plugin > All`.
+    pub administrators: Vec<String>,
+    /// Whether the base settings of office phones say persistent connection, and after how much idle time the exchange
+    /// ends the session. This, Force TURN and the number of calls hold at the start; administrators change them.
     pub persistent: Option<Duration>,
-    /// Answer ICE discovery with TURN servers only, as a site with Force TURN does.
+    /// Whether base settings say Force TURN: ICE discovery is then answered with TURN servers only.
     pub force_turn: bool,
     pub turn: TurnChoice,
     /// Calls that a station shows at once (`webRtcCallAppearances`): with 1 all calls share one media session.
@@ -75,6 +80,7 @@ impl Default for ExchangeOptions {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             users: ["ana", "ben", "carla", "dev"].map(str::to_owned).to_vec(),
+            administrators: vec!["ana".to_owned()],
             persistent: Some(Duration::from_mins(10)),
             force_turn: false,
             turn: TurnChoice::Embedded,

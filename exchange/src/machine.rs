@@ -218,7 +218,7 @@ impl Exchange {
         Self {
             chance: Chance::new(around.key),
             clock: Clock::new(now, around.wall),
-            people: People::new(&options.users, options.persistent, options.force_turn, options.call_appearances),
+            people: People::new(&options),
             logins: Logins::default(),
             channels: BTreeMap::new(),
             sockets: BTreeMap::new(),

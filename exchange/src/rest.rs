@@ -5,6 +5,7 @@ use std::time::Instant;
 use phone_core::output::Method;
 use serde_json::{Value, json};
 
+use crate::admin::page;
 use crate::machine::{Exchange, HttpReply, HttpRequest};
 use crate::rules::Rule;
 use crate::users::{StationKind, UserIx, organisation_json};
@@ -77,7 +78,7 @@ impl Exchange {
         }
     }
 
-    fn unknown_path(&mut self, user: UserIx) -> HttpReply {
+    pub(crate) fn unknown_path(&mut self, user: UserIx) -> HttpReply {
         self.broke(user, Rule::RestPath, "an unknown path or method was asked");
         HttpReply::error(404, "not.found", "The requested resource was not found.")
     }
@@ -105,13 +106,22 @@ impl Exchange {
         request: &HttpRequest,
         body: &Value,
     ) -> HttpReply {
+        if let ["telephony", "providers", "edges", rest @ ..] = rest {
+            return self.edges_api(now, user, method, rest, request, body);
+        }
         let me = self.people.user(user).map(|user| user.id.clone()).unwrap_or_default();
         match (method, rest) {
             (Method::Get, ["organizations", "me"]) => HttpReply::json(200, &organisation_json()),
             (Method::Get, ["users", id]) if *id == "me" || *id == me => {
-                let expand = request.query("expand").is_some_and(|list| list.split(',').any(|word| word == "station"));
-                HttpReply::json(200, &self.people.user_json(user, expand))
+                let expand =
+                    |part: &str| request.query("expand").is_some_and(|list| list.split(',').any(|w| w == part));
+                let mut json = self.people.user_json(user, expand("station"));
+                if let (true, Some(map)) = (expand("authorization"), json.as_object_mut()) {
+                    map.insert("authorization".to_owned(), self.people.authorization_json(user));
+                }
+                HttpReply::json(200, &json)
             }
+            (Method::Get, ["users"]) => self.list_users(request),
             (Method::Get, ["users", id]) => match self.people.by_id(id) {
                 Some(other) => HttpReply::json(200, &self.people.user_json(other, false)),
                 None => HttpReply::error(404, "not.found", "The user was not found."),
@@ -146,6 +156,11 @@ impl Exchange {
                 }
                 self.routing_status(user)
             }
+            (Method::Get, ["telephony", "mediaregions"]) => HttpReply::json(
+                200,
+                &json!({ "awsHomeRegion": "eu-west-1", "awsCoreRegions": ["eu-central-1", "eu-west-2"],
+                    "awsSatelliteRegions": ["eu-west-3", "eu-south-1"] }),
+            ),
             (Method::Get, ["telephony", "settings"]) => {
                 HttpReply::json(200, &json!({ "persistentConnectionRequired": self.options.eager }))
             }
@@ -173,16 +188,7 @@ impl Exchange {
             })
             .map(|station| self.people.station_json(station))
             .collect();
-        let number =
-            |key: &str, default: usize| request.query(key).and_then(|text| text.parse().ok()).unwrap_or(default);
-        let (size, page) = (number("pageSize", 100).clamp(1, 500), number("pageNumber", 1).max(1));
-        let total = found.len();
-        let entities: Vec<Value> = found.into_iter().skip(size.saturating_mul(page - 1)).take(size).collect();
-        HttpReply::json(
-            200,
-            &json!({ "entities": entities, "pageSize": size, "pageNumber": page, "total": total,
-            "pageCount": total.div_ceil(size) }),
-        )
+        page(request, found)
     }
 
     fn associate(&mut self, now: Instant, user: UserIx, station: Option<&str>) -> HttpReply {

@@ -47,6 +47,8 @@ pub struct Socket {
     silence_noted: bool,
     /// When the next ping of ours is due.
     next_ping: Option<Instant>,
+    /// The last ICE discovery said: relays only.
+    pub relay_only: bool,
 }
 
 impl Socket {
@@ -82,7 +84,17 @@ impl Exchange {
         let (channel, stage) = (channel.to_owned(), Stage::Opening);
         self.sockets.insert(
             socket,
-            Socket { channel, user, stage, stream, jid: None, heard: now, silence_noted: false, next_ping: None },
+            Socket {
+                channel,
+                user,
+                stage,
+                stream,
+                jid: None,
+                heard: now,
+                silence_noted: false,
+                next_ping: None,
+                relay_only: false,
+            },
         );
     }
 
@@ -321,7 +333,12 @@ impl Exchange {
         if iq.get_child("ping", xml::PING).is_some() {
             self.iq_result(id, iq, "");
         } else if let Some(services) = iq.get_child("services", xml::EXTDISCO) {
-            let list = self.services(services.attr("type").unwrap_or_default());
+            let forced = self.people.would_be_decided(user).is_some_and(|decided| decided.force_turn);
+            let kind = services.attr("type").unwrap_or_default();
+            let list = self.services(kind, forced);
+            if let ("stun", Some(socket)) = (kind, self.sockets.get_mut(&id)) {
+                socket.relay_only = forced;
+            }
             self.iq_result(id, iq, &list);
         } else if let Some(pubsub) = iq.get_child("pubsub", xml::PUBSUB) {
             self.pubsub(now, id, user, iq, pubsub);
@@ -369,7 +386,7 @@ impl Exchange {
     }
 
     /// The answer to XEP-0215: an empty STUN list tells clients to use relays only.
-    fn services(&self, kind: &str) -> String {
+    fn services(&self, kind: &str, forced: bool) -> String {
         let mut list = Vec::new();
         match kind {
             "turn" => {
@@ -388,7 +405,7 @@ impl Exchange {
                     ));
                 }
             }
-            "stun" if !self.options.force_turn => {
+            "stun" if !forced => {
                 for (host, port) in &self.around.stun {
                     list.push(format!(
                         "<service type=\"stun\" host=\"{}\" port=\"{port}\" transport=\"udp\"/>",

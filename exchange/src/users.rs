@@ -1,10 +1,10 @@
 //! Made-up people: users, their stations (phones) and the organisation.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
+use crate::ExchangeOptions;
 use crate::chance::{stable_hex, stable_uuid};
+use crate::directory::{Decided, Directory, Shelf, first_line, reference, text};
 
 /// Domain of every JID.
 pub const DOMAIN: &str = "practice0000000000.orgspan.com";
@@ -26,12 +26,15 @@ pub struct User {
     /// Id of the station in use.
     pub station: Option<String>,
     pub routing_status: String,
+    /// Has the permission to administer phones.
+    pub administrator: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StationKind {
     WebRtc {
-        persistent: bool,
+        /// Id of the phone that it belongs to.
+        phone: String,
     },
     /// A desk phone that is out of order: to be seen, not to be chosen.
     Desk,
@@ -41,25 +44,35 @@ pub enum StationKind {
 pub struct Station {
     pub id: String,
     pub name: String,
-    pub site: &'static str,
+    /// Id.
+    pub site: String,
     pub kind: StationKind,
     pub owner: UserIx,
     /// Who is associated.
     pub user: Option<UserIx>,
 }
 
+impl Station {
+    fn phone(&self) -> Option<&str> {
+        match &self.kind {
+            StationKind::WebRtc { phone } => Some(phone),
+            StationKind::Desk => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct People {
     pub users: Vec<User>,
     pub stations: Vec<Station>,
-    force_turn: bool,
-    appearances: u32,
+    pub directory: Directory,
 }
 
 impl People {
-    pub fn new(logins: &[String], persistent: Option<Duration>, force_turn: bool, appearances: u32) -> Self {
-        let mut people = Self { users: Vec::new(), stations: Vec::new(), force_turn, appearances };
-        for login in logins.iter().take(MOST_USERS) {
+    pub fn new(options: &ExchangeOptions) -> Self {
+        let directory = Directory::practice(options);
+        let mut people = Self { users: Vec::new(), stations: Vec::new(), directory };
+        for login in options.users.iter().take(MOST_USERS) {
             let login = login.trim().to_lowercase();
             if login.is_empty() || people.by_login(&login).is_some() {
                 continue;
@@ -67,19 +80,27 @@ impl People {
             let ix = people.users.len();
             let name = full_name(&login);
             let short = short_name(&name);
+            let user_id = stable_uuid("user", &login);
             let stations = [
-                (format!("{short}_WebRTC"), "Madrid", StationKind::WebRtc { persistent: persistent.is_some() }),
-                (format!("{short}_WebRTC_Home"), "Lisboa", StationKind::WebRtc { persistent: false }),
-                (format!("{short}_Desk"), "Madrid", StationKind::Desk),
+                (format!("{short}_WebRTC"), "Madrid", Some("Office_WebRTC_Standard")),
+                (format!("{short}_WebRTC_Home"), "Lisboa", Some("Home_WebRTC_Standard")),
+                (format!("{short}_Desk"), "Madrid", None),
             ];
             let first = stable_uuid("station", &format!("{login}/{short}_WebRTC"));
-            for (station, site, kind) in stations {
-                let id = stable_uuid("station", &format!("{login}/{station}"));
+            for (name, site, base) in stations {
+                let id = stable_uuid("station", &format!("{login}/{name}"));
                 let user = (id == first).then_some(ix);
-                people.stations.push(Station { id, name: station, site, kind, owner: ix, user });
+                let kind = match base {
+                    Some(base) => StationKind::WebRtc {
+                        phone: people.directory.add_practice_phone(&name, site, base, &user_id, &id),
+                    },
+                    None => StationKind::Desk,
+                };
+                people.stations.push(Station { id, name, site: stable_uuid("site", site), kind, owner: ix, user });
             }
             people.users.push(User {
-                id: stable_uuid("user", &login),
+                id: user_id,
+                administrator: options.administrators.iter().any(|name| name.trim().eq_ignore_ascii_case(&login)),
                 jid: format!("{}@{DOMAIN}", stable_hex("user", &login)),
                 station: Some(first),
                 routing_status: "OFF_QUEUE".to_owned(),
@@ -126,6 +147,68 @@ impl People {
         self.station(id).filter(|station| matches!(station.kind, StationKind::WebRtc { .. }))
     }
 
+    pub fn is_administrator(&self, ix: UserIx) -> bool {
+        self.users.get(ix).is_some_and(|user| user.administrator)
+    }
+
+    /// What an administrator decided for the WebRTC station that a user is on.
+    pub fn decided(&self, ix: UserIx) -> Option<Decided> {
+        let StationKind::WebRtc { phone } = &self.webrtc_station(ix)?.kind else { return None };
+        Some(self.directory.decided(phone))
+    }
+
+    /// The same for the station that the user would take, where there is none in use.
+    pub fn would_be_decided(&self, ix: UserIx) -> Option<Decided> {
+        let first = || self.stations.iter().filter(|station| station.owner == ix).find_map(Station::phone);
+        self.decided(ix).or_else(|| first().map(|phone| self.directory.decided(phone)))
+    }
+
+    /// Stations follow the phones of the directory. Gives the users who lost the one they were on.
+    pub fn settle_stations(&mut self) -> Vec<UserIx> {
+        let mut wanted: Vec<(String, String, String, String, UserIx)> = Vec::new();
+        for phone in self.directory.all(Shelf::Phones).filter(|phone| text(phone, "state") == "active") {
+            let Some(owner) = self.by_id(reference(phone, "webRtcUser")) else { continue };
+            let station = first_line(phone).get("id").and_then(Value::as_str).unwrap_or_default();
+            let of = |field: &str| text(phone, field).to_owned();
+            wanted.push((station.to_owned(), of("id"), of("name"), reference(phone, "site").to_owned(), owner));
+        }
+        for (id, phone, name, site, owner) in &wanted {
+            match self.stations.iter_mut().find(|station| station.id == *id) {
+                Some(station) => {
+                    name.clone_into(&mut station.name);
+                    site.clone_into(&mut station.site);
+                    station.owner = *owner;
+                }
+                None => self.stations.push(Station {
+                    id: id.clone(),
+                    name: name.clone(),
+                    site: site.clone(),
+                    kind: StationKind::WebRtc { phone: phone.clone() },
+                    owner: *owner,
+                    user: None,
+                }),
+            }
+        }
+        self.stations
+            .retain(|station| station.kind == StationKind::Desk || wanted.iter().any(|(id, ..)| *id == station.id));
+        let mut lost = Vec::new();
+        for (ix, user) in self.users.iter_mut().enumerate() {
+            let Some(id) = user.station.as_deref() else { continue };
+            let station = self.stations.iter_mut().find(|station| station.id == id);
+            match station {
+                Some(station) if station.owner == ix => {}
+                station => {
+                    if let Some(station) = station {
+                        station.user = None;
+                    }
+                    user.station = None;
+                    lost.push(ix);
+                }
+            }
+        }
+        lost
+    }
+
     /// Puts the user on this station, or on none.
     pub fn associate(&mut self, ix: UserIx, station: Option<&str>) {
         for other in &mut self.stations {
@@ -144,6 +227,7 @@ impl People {
     pub fn station_json(&self, station: &Station) -> Value {
         let user = |ix: Option<UserIx>| ix.and_then(|ix| self.users.get(ix)).map(|user| user.id.clone());
         let webrtc = matches!(station.kind, StationKind::WebRtc { .. });
+        let site = self.directory.name(Shelf::Sites, &station.site);
         let mut value = json!({
             "id": station.id,
             "name": station.name,
@@ -151,18 +235,19 @@ impl People {
             "status": if station.user.is_some() { "ASSOCIATED" } else { "AVAILABLE" },
             "userId": user(station.user),
             "webRtcUserId": user(Some(station.owner)),
-            "primaryEdge": { "id": stable_uuid("edge", station.site), "name": format!("Edge {}", station.site) },
-            "site": { "id": stable_uuid("site", station.site), "name": station.site },
+            "primaryEdge": { "id": stable_uuid("edge", &station.site), "name": format!("Edge {site}") },
+            "site": { "id": station.site, "name": site },
             "type": if webrtc { "inin_webrtc_softphone" } else { "inin_remote" },
             "lineAppearanceId": stable_uuid("line", &station.id),
             "userSelectable": webrtc,
             "selfUri": format!("/api/v2/stations/{}", station.id),
         });
-        if let (StationKind::WebRtc { persistent }, Some(map)) = (station.kind, value.as_object_mut()) {
-            map.insert("webRtcMediaDscp".to_owned(), 46.into());
-            map.insert("webRtcPersistentEnabled".to_owned(), persistent.into());
-            map.insert("webRtcForceTurn".to_owned(), self.force_turn.into());
-            map.insert("webRtcCallAppearances".to_owned(), self.appearances.into());
+        if let (StationKind::WebRtc { phone }, Some(map)) = (&station.kind, value.as_object_mut()) {
+            let decided = self.directory.decided(phone);
+            map.insert("webRtcMediaDscp".to_owned(), decided.dscp.into());
+            map.insert("webRtcPersistentEnabled".to_owned(), decided.persistent.into());
+            map.insert("webRtcForceTurn".to_owned(), decided.force_turn.into());
+            map.insert("webRtcCallAppearances".to_owned(), decided.appearances.into());
             map.insert("webRtcRequireMediaHelper".to_owned(), false.into());
         }
         value
@@ -185,6 +270,17 @@ impl People {
             map.insert("effectiveStation".to_owned(), entry(Some(id), true));
         }
         value
+    }
+
+    /// The `authorization` part of a user.
+    pub fn authorization_json(&self, ix: UserIx) -> Value {
+        let mut permissions = vec!["conversation:call:add", "telephony:selfStationAssociation:edit"];
+        let mut roles = vec![json!({ "id": stable_uuid("role", "agent"), "name": "Agent" })];
+        if self.is_administrator(ix) {
+            permissions.push(crate::admin::PERMISSION);
+            roles.push(json!({ "id": stable_uuid("role", "telephony"), "name": "Telephony Admin" }));
+        }
+        json!({ "roles": roles, "permissions": permissions })
     }
 
     pub fn user_json(&self, ix: UserIx, with_station: bool) -> Value {
@@ -245,8 +341,8 @@ mod tests {
     use super::*;
 
     fn people() -> People {
-        let logins = ["ana", "ben", "ana", ""].map(str::to_owned);
-        People::new(&logins, Some(Duration::from_mins(10)), true, 1)
+        let users = ["ana", "ben", "ana", ""].map(str::to_owned).to_vec();
+        People::new(&ExchangeOptions { users, force_turn: true, ..ExchangeOptions::default() })
     }
 
     #[test]

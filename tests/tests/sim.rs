@@ -14,3 +14,5 @@ mod persistent;
 mod properties;
 #[path = "sim/relay.rs"]
 mod relay;
+#[path = "sim/settings.rs"]
+mod settings;

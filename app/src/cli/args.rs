@@ -269,7 +269,11 @@ pub struct ExchangeArgs {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_values_t = ["ana", "ben", "carla", "dev"].map(str::to_owned))]
     pub users: Vec<String>,
 
-    /// Tell phones of TURN servers only, as a site with Force TURN does
+    /// Who of them may administer phones by REST [default: the first]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub administrators: Vec<String>,
+
+    /// Tell phones of TURN servers only, as base settings with Force TURN do
     #[arg(long)]
     pub force_turn: bool,
 

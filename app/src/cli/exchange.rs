@@ -89,8 +89,13 @@ fn options(args: &ExchangeArgs, password: Option<String>) -> Result<ExchangeOpti
         };
         TurnChoice::External(args.turn.iter().map(server).collect())
     };
+    let administrators = match args.administrators.as_slice() {
+        [] => users.iter().take(1).cloned().collect(),
+        named => named.to_vec(),
+    };
     Ok(ExchangeOptions {
         listen: args.listen,
+        administrators,
         users,
         persistent: (!args.no_persistent).then_some(args.idle),
         force_turn: args.force_turn,
@@ -123,6 +128,9 @@ mod tests {
         let full = parsed(line, None).expect("all are documented");
         assert_eq!((full.listen.port(), full.force_turn, full.eager), (0, true, true));
         assert_eq!(full.users, ["zoe", "max"]);
+        assert_eq!(full.administrators, ["zoe"]);
+        let named = parsed("exchange --administrators ben,dev", None).expect("it is documented");
+        assert_eq!(named.administrators, ["ben", "dev"]);
         assert_eq!((full.persistent, full.token_life), (Some(Duration::from_mins(5)), Duration::from_hours(1)));
         assert_eq!(full.call_appearances, 2);
         assert_eq!(parsed("exchange --no-persistent", None).expect("it is documented").persistent, None);

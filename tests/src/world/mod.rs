@@ -3,6 +3,7 @@
 //!
 //! Addresses: phones at 10.0.0.1, 10.0.0.2 …; the exchange at 192.0.2.10; the TURN server at 192.0.2.20:3478.
 
+mod admin;
 mod legs;
 mod phone;
 mod sound;
@@ -119,6 +120,7 @@ pub struct World {
     /// Events of each phone that [`wait`](Self::wait) has passed.
     read: Vec<usize>,
     far_digits: String,
+    admin_token: Option<String>,
     /// Print everything on stderr as it happens: `WORLD_LOG=1 cargo test -p phone_tests --test sim NAME`.
     log: bool,
 }
@@ -162,6 +164,7 @@ impl World {
             cut: Vec::new(),
             read: Vec::new(),
             far_digits: String::new(),
+            admin_token: None,
             log: std::env::var_os("WORLD_LOG").is_some(),
             recipe,
         }

@@ -138,6 +138,7 @@ impl GenesysLine {
                 ("media DSCP", number(station.web_rtc_media_dscp.map(u32::from))),
                 ("calls at once", number(station.web_rtc_call_appearances)),
                 ("phone name", station.name.clone()),
+                ("site", site_name(station)),
             ]
         };
         let changes: Vec<SettingChange> = values(used)
@@ -248,12 +249,7 @@ impl GenesysLine {
             .map(|station| PhoneView {
                 id: station.id.clone(),
                 name: station.name.clone(),
-                site: station
-                    .site
-                    .as_ref()
-                    .or(station.primary_edge.as_ref())
-                    .map(|site| site.name.clone())
-                    .unwrap_or_default(),
+                site: site_name(station),
                 selected: selected.as_deref() == Some(&station.id),
                 refused: refusal(station, &user),
                 webrtc: station.is_webrtc(),
@@ -281,6 +277,12 @@ impl GenesysLine {
             self.emit(LineEvent::Settings(settings));
         }
     }
+}
+
+/// The site, where the service says it; else the edge, which belongs to one.
+fn site_name(station: &wire::Station) -> String {
+    let place = station.site.as_ref().or(station.primary_edge.as_ref());
+    place.map(|place| place.name.clone()).unwrap_or_default()
 }
 
 /// Why a phone cannot be selected.
