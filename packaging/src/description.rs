@@ -11,6 +11,7 @@ pub struct Description {
     pub app: App,
     pub linux: Linux,
     pub macos: Macos,
+    pub windows: Windows,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,6 +58,18 @@ pub struct Macos {
     pub microphone: String,
     /// `NSLocalNetworkUsageDescription`.
     pub local_network: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Windows {
+    pub namespace: uuid::Uuid,
+    pub registry: String,
+    pub link_class: String,
+    /// Installer property, policy's name.
+    pub values: Vec<(String, String)>,
+    /// Names of DLLs in lower case.
+    pub libraries: Vec<String>,
 }
 
 impl Description {

@@ -39,6 +39,26 @@ pub fn icns() -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Windows' icon file with PNG pictures, 16 to 256 pixels.
+pub fn ico() -> Result<Vec<u8>> {
+    let sizes = [16_u32, 24, 32, 48, 64, 256];
+    let pictures = sizes.into_iter().map(|size| Ok((size, png(size)?))).collect::<Result<Vec<_>>>()?;
+    let mut bytes = vec![0, 0, 1, 0];
+    bytes.extend(u16::try_from(pictures.len())?.to_le_bytes());
+    let mut at = 6 + 16 * u32::try_from(pictures.len())?;
+    for (size, picture) in &pictures {
+        let length = u32::try_from(picture.len())?;
+        // 256 is written as 0; no palette, one plane, 32 bits a pixel.
+        let side = (*size % 256) as u8;
+        bytes.extend([side, side, 0, 0, 1, 0, 32, 0]);
+        bytes.extend(length.to_le_bytes());
+        bytes.extend(at.to_le_bytes());
+        at += length;
+    }
+    bytes.extend(pictures.into_iter().flat_map(|(_, picture)| picture));
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,5 +79,14 @@ mod tests {
     fn apple_reads_its_own_container() {
         let family = icns::IconFamily::read(icns().expect("it can be made").as_slice()).expect("it can be read");
         assert!(family.available_icons().len() >= 6, "{:?}", family.available_icons());
+    }
+
+    #[test]
+    fn each_picture_of_the_windows_icon_is_where_its_directory_says() {
+        let bytes = ico().expect("it can be made");
+        for entry in bytes[6..].chunks(16).take(6) {
+            let at = u32::from_le_bytes(entry[12..16].try_into().expect("four bytes")) as usize;
+            assert_eq!(bytes[at..at + 4], *b"\x89PNG");
+        }
     }
 }

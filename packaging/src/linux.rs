@@ -4,15 +4,13 @@ mod deb;
 mod rpm;
 mod texts;
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use sha2::{Digest, Sha256};
 
-use crate::sbom::Materials;
+use crate::papers::Papers;
 use crate::tree::Tree;
-use crate::{Build, icons, licences, tree};
+use crate::{Build, icons, tree};
 
 /// What an administrator needs to write policies, and where it stands below the documentation of the package.
 const POLICY_DOCUMENTS: [(&str, &str); 3] = [
@@ -28,37 +26,11 @@ pub fn packages(build: &Build, program: &Path) -> Result<()> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         bail!("Linux packages are made on x86-64 Linux, best on the oldest Debian they are to run on");
     }
-    let name = &build.description.app.program;
-    let materials = Materials::of(&build.root, TARGET)?;
-    let bill = serde_json::to_string_pretty(&materials.cyclonedx(name, build.version))? + "\n";
-    let fonts = ["Inter", "Phosphor"].map(|font| {
-        let file = build.root.join(format!("assets/fonts/LICENSE-{font}.txt"));
-        std::fs::read_to_string(&file).map(|text| (font, text)).with_context(|| file.display().to_string())
-    });
-    let [inter, phosphor] = fonts;
-    let (inter, phosphor) = (inter?, phosphor?);
-    let terms = licences::third_party(&materials, &[(inter.0, &inter.1), (phosphor.0, &phosphor.1)])?;
-    let files = contents(build, program, &terms)?;
+    let papers = Papers::of(build, TARGET)?;
+    let files = contents(build, program, &papers.terms)?;
 
-    let mut written = vec![deb::write(build, &files)?, rpm::write(build, &files)?];
-    for (ending, text) in [("cdx.json", bill), ("third-party.txt", terms)] {
-        let file = build.out.join(format!("{name}-{}.{ending}", build.version));
-        std::fs::write(&file, text)?;
-        written.push(file);
-    }
-    let mut sums = String::new();
-    for file in &written {
-        let bytes = std::fs::read(file)?;
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        println!("{name:<44} {:>9.2} MiB", bytes.len() as f64 / f64::from(1 << 20));
-        for byte in Sha256::digest(&bytes) {
-            write!(sums, "{byte:02x}")?;
-        }
-        writeln!(sums, "  {name}")?;
-    }
-    std::fs::write(build.out.join("SHA256SUMS"), sums)?;
-    println!("in {}", build.out.display());
-    Ok(())
+    let written = vec![deb::write(build, &files)?, rpm::write(build, &files)?];
+    papers.release(build, "", written)
 }
 
 /// Everything that is installed.

@@ -5,8 +5,12 @@ mod icons;
 mod licences;
 mod linux;
 mod macos;
+mod papers;
+#[cfg(test)]
+mod recipes;
 mod sbom;
 mod tree;
+mod windows;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,6 +45,24 @@ enum System {
         #[arg(long, default_value = "target/dist")]
         out: PathBuf,
     },
+    /// Two .msi, for the machine and for one user, with SBOM, licences and checksums
+    Windows {
+        /// The built offhook.exe
+        program: PathBuf,
+        /// The built offhook-window.exe
+        #[arg(long)]
+        launcher: PathBuf,
+        #[arg(long, default_value = "target/dist")]
+        out: PathBuf,
+        /// Packages of the next version too, to try upgrading with
+        #[arg(long)]
+        trial: bool,
+    },
+    /// Version, icon and manifest for the resource compiler
+    WindowsResources {
+        #[arg(long, default_value = "target/dist/windows-resources")]
+        out: PathBuf,
+    },
 }
 
 /// What every part needs to know of this build.
@@ -68,6 +90,10 @@ fn run(system: System) -> Result<()> {
     match system {
         System::Linux { program, out } => linux::packages(&build(out)?, &program),
         System::Macos { program, out } => macos::bundle(&build(out)?, program.as_deref()),
+        System::Windows { program, launcher, out, trial } => {
+            windows::packages(&build(out)?, &program, &launcher, trial)
+        }
+        System::WindowsResources { out } => windows::resources(&build(out)?),
     }
 }
 

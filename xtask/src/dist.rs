@@ -4,13 +4,16 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::install::{BUILD, LINUX_PACKAGES, WINDOW, install};
+use crate::cross::{Toolchain, WINDOWS};
+use crate::install::{BUILD, LINUX_PACKAGES, WINDOW, WINDOWS_CHECK, install};
 use crate::tools::{cargo, code_of, must, root, show_and_run};
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum System {
     /// .deb and .rpm
     Linux,
+    /// Two .msi, for the machine and for one user, cross-built on Debian
+    Windows,
     /// The bundle's layout and its lint; the rest needs a Mac
     Macos,
 }
@@ -20,6 +23,7 @@ pub enum System {
 pub fn dist(system: System, check: bool) -> Result<ExitCode> {
     match system {
         System::Linux => linux(check),
+        System::Windows => windows(check),
         System::Macos => show_and_run(&mut packager(&["macos"])).map(code_of),
     }
 }
@@ -52,6 +56,44 @@ fn linux(check: bool) -> Result<ExitCode> {
     if check {
         let script = root().join("packaging/linux/check.sh");
         must(std::process::Command::new("sh").arg(script).current_dir(root()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn windows(check: bool) -> Result<ExitCode> {
+    install(if check { &[BUILD, WINDOWS_CHECK] } else { &[BUILD] }, "packing")?;
+    let toolchain = Toolchain::get()?;
+    let (out, made) = (root().join("target/dist"), root().join("target/dist/windows-resources"));
+    must(&mut packager(&["windows-resources", "--out", &made.display().to_string()]))?;
+    let object = made.join("offhook.o");
+    must(
+        toolchain
+            .tool("windres")
+            // There is nothing to preprocess, and gcc is not where windres would look for it.
+            .args(["--preprocessor=cat", "-O", "coff", "offhook.rc", "offhook.o"])
+            .current_dir(&made),
+    )?;
+    let words = ["build", "--profile=dist", "--locked", "-p", "phone_app", "--features", "windows-launcher", "--bins"];
+    must(toolchain.cargo(&words).env("OFFHOOK_RESOURCES", &object))?;
+    let built = root().join("target/windows").join(WINDOWS).join("dist");
+    let programs = ["offhook.exe", "offhook-window.exe"].map(|name| built.join(name).display().to_string());
+    let signer = root().join("packaging/sign/windows.sh");
+    for program in &programs {
+        must(std::process::Command::new("sh").arg(&signer).arg(program))?;
+    }
+    let [program, launcher] = programs;
+    let out = out.display().to_string();
+    let mut words = vec!["windows", &program, "--launcher", &launcher, "--out", &out];
+    if check {
+        words.push("--trial");
+    }
+    must(&mut packager(&words))?;
+    if check {
+        let shim = made.join("bcryptprimitives.dll");
+        let source = root().join("packaging/windows/bcryptprimitives.c");
+        must(toolchain.tool("gcc-posix").args(["-shared", "-O2", "-o"]).arg(&shim).arg(source).arg("-ladvapi32"))?;
+        let script = root().join("packaging/windows/check.sh");
+        must(std::process::Command::new("sh").arg(script).arg(&built).arg(shim).current_dir(root()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

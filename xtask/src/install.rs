@@ -38,6 +38,9 @@ pub const BENCH: &[&str] = &["xdotool"];
 pub const LINUX_PACKAGES: &[&str] =
     &["dpkg-dev", "lintian", "desktop-file-utils", "appstream", "rpm", "debootstrap", "xvfb", "xauth", "imagemagick"];
 
+/// A Windows to try programs and installers in, and what signs and looks at pictures.
+pub const WINDOWS_CHECK: &[&str] = &["wine", "wine64", "xvfb", "xauth", "imagemagick", "openssl", "osslsigncode"];
+
 /// A window without a display.
 pub const XVFB: &[&str] = &["xvfb", "xauth"];
 

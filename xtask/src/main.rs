@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask` alone lists them.
 
 mod bench;
+mod cross;
 mod dist;
 mod docs;
 mod install;
@@ -38,7 +39,11 @@ enum Chore {
         arguments: Vec<String>,
     },
     /// All that a change has to pass: format, lints, tidy, tests
-    Ci,
+    Ci {
+        /// The packages too: release builds for Linux and Windows, installed and tried, and the macOS layout
+        #[arg(long)]
+        full: bool,
+    },
     /// Build a release and print its figures: set-up times, cost, window start, mouth to ear
     Bench {
         /// Arguments for the bench, for instance --only set-up
@@ -78,7 +83,7 @@ fn main() -> ExitCode {
         None => Arguments::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into),
         Some(Chore::Run { arguments }) => run::run(&arguments),
         Some(Chore::Test { arguments }) => test::test(&arguments),
-        Some(Chore::Ci) => test::ci(),
+        Some(Chore::Ci { full }) => test::ci(full),
         Some(Chore::Bench { arguments }) => bench::bench(&arguments),
         Some(Chore::Dist { system, check }) => dist::dist(system, check),
         Some(Chore::Policy { check }) => policy::policy(check),

@@ -3,6 +3,7 @@
 use phone_audio::sound::{Because, Choice, Class, DeviceInfo, Role, SoundError, Wish};
 
 /// A recording of what a speaker plays; no microphone.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only PulseAudio tells"))]
 pub fn is_monitor(id: &str) -> bool {
     id.starts_with("pulseaudio:") && id.ends_with(".monitor")
 }
@@ -13,6 +14,7 @@ pub fn is_pseudo(id: &str) -> bool {
 }
 
 /// What the system says of a device's kind (`device.form_factor`, a form factor of Windows, a transport of macOS).
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only PulseAudio tells"))]
 pub fn class_of_form(form: &str) -> Option<Class> {
     Some(match form {
         "headset" | "headphone" | "hands-free" | "handset" => Class::Headset,

@@ -38,6 +38,7 @@ const RETRY: Duration = Duration::from_secs(2);
 const STALLED: Duration = Duration::from_secs(4);
 
 /// What wakes the sound thread.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "elsewhere no watcher sends them"))]
 pub enum Message {
     Request(SoundRequest),
     /// The handle is gone.
