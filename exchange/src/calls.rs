@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use phone_core::ids::SessionId;
 use serde_json::Value;
 
-use crate::conversations::{Bot, CallState, Conversation, Direction, Due, Ending, Participant, Party};
+use crate::conversations::{Bot, CallState, Conversation, Direction, Due, Ending, Participant, Partner, Party};
 use crate::edge::Kind;
 use crate::machine::{EdgeCommand, Exchange, HttpReply, Output};
 use crate::rules::Rule;
@@ -13,11 +13,6 @@ use crate::users::UserIx;
 
 /// How long an incoming call rings.
 const ALERT_LIMIT: Duration = Duration::from_secs(20);
-/// How long an outgoing call rings at a number that answers, and at one that is busy.
-const FAR_RINGS: Duration = Duration::from_secs(1);
-const FAR_BUSY: Duration = Duration::from_millis(500);
-/// How long an outgoing call rings at nobody.
-const FAR_SILENT: Duration = Duration::from_secs(30);
 /// Living calls per user; more are refused.
 const MOST_CALLS: usize = 16;
 const MOST_DIGITS: usize = 64;
@@ -27,14 +22,14 @@ const PATCH_KEYS: [&str; 8] =
 
 /// Whom an address reaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Target {
-    party: Party,
-    name: String,
-    address: String,
+pub struct Target {
+    pub party: Party,
+    pub name: String,
+    pub address: String,
 }
 
 impl Exchange {
-    fn resolve(&self, address: &str) -> Option<Target> {
+    pub(crate) fn resolve(&self, address: &str) -> Option<Target> {
         let address = address.trim();
         let bare = address.strip_prefix("sip:").or_else(|| address.strip_prefix("tel:")).unwrap_or(address);
         let name = bare.split(['@', ';']).next().unwrap_or(bare).trim();
@@ -64,7 +59,7 @@ impl Exchange {
         })
     }
 
-    fn participant(
+    pub(crate) fn participant(
         &mut self,
         party: Party,
         name: &str,
@@ -90,6 +85,9 @@ impl Exchange {
             ending: None,
             session: None,
             alert_limit_ms: None,
+            asked_for: None,
+            wrap_up_required: false,
+            wrap_up: None,
         }
     }
 
@@ -134,7 +132,8 @@ impl Exchange {
         far.state = if inside { CallState::None } else { CallState::Dialing };
         let own = self.own_participant(user, "user", Direction::Outbound);
         let id = self.chance.uuid();
-        let conversation = Conversation { id: id.clone(), participants: vec![far, own], due: None, started: now };
+        let conversation =
+            Conversation { id: id.clone(), participants: vec![far, own], due: None, consult: None, started: now };
         self.conversations.map.insert(id.clone(), conversation);
         if let Some(session) = self.live_session(user) {
             self.attach(&id, user, session);
@@ -171,11 +170,12 @@ impl Exchange {
         queue.state = CallState::Terminated;
         let mut own = self.own_participant(user, "agent", Direction::Inbound);
         own.queue = Some("Billing");
+        own.wrap_up_required = self.options.wrap_up;
         let id = self.chance.uuid();
         let participants = vec![caller, queue, own];
         self.conversations
             .map
-            .insert(id.clone(), Conversation { id: id.clone(), participants, due: None, started: now });
+            .insert(id.clone(), Conversation { id: id.clone(), participants, due: None, consult: None, started: now });
         self.ring(now, &id, user);
         Ok(id)
     }
@@ -201,7 +201,7 @@ impl Exchange {
         self.publish_conversation(id);
         match live.or_else(|| self.propose(now, user, id, Kind::Asked)) {
             Some(session) => self.attach(id, user, session),
-            None => self.end(now, id, Ending::NO_STATION, Ending::UNAVAILABLE, user),
+            None => self.leave_as(now, id, user, Ending::NO_STATION, Ending::UNAVAILABLE),
         }
     }
 
@@ -217,13 +217,10 @@ impl Exchange {
             }
             (CallState::Contacting, Some(far)) => {
                 leg.state = CallState::Dialing;
-                let due = match far {
-                    Party::Bot(Bot::Busy) => Some((now + FAR_BUSY, Due::FarBusy)),
-                    Party::Bot(Bot::NoAnswer) => Some((now + FAR_SILENT, Due::FarSilent)),
-                    Party::Bot(_) => Some((now + FAR_RINGS, Due::FarAnswers)),
+                conversation.due = match far {
+                    Party::Bot(bot) => Some(Due::of_bot(now, bot)),
                     Party::User(_) | Party::Queue => None,
                 };
-                conversation.due = due;
                 match far {
                     Party::User(callee) => self.reach(now, id, user, callee),
                     Party::Bot(_) | Party::Queue => self.publish_conversation(id),
@@ -234,14 +231,18 @@ impl Exchange {
     }
 
     /// Rings at another user, if there is somebody to ring at.
-    fn reach(&mut self, now: Instant, id: &str, caller: UserIx, callee: UserIx) {
-        let free = self.conversations.of(callee).count() < MOST_CALLS;
-        if self.people.webrtc_station(callee).is_none() || self.bound(callee).is_empty() || !free {
+    pub(crate) fn reach(&mut self, now: Instant, id: &str, caller: UserIx, callee: UserIx) {
+        if self.can_ring(callee) {
+            self.ring(now, id, callee);
+        } else {
             self.publish_conversation(id);
             self.end(now, id, Ending::UNAVAILABLE, Ending::UNAVAILABLE, caller);
-        } else {
-            self.ring(now, id, callee);
         }
+    }
+
+    pub(crate) fn can_ring(&self, callee: UserIx) -> bool {
+        let free = self.conversations.of(callee).count() < MOST_CALLS;
+        self.people.webrtc_station(callee).is_some() && !self.bound(callee).is_empty() && free
     }
 
     /// Everybody is connected.
@@ -252,7 +253,7 @@ impl Exchange {
             participant.state = CallState::Connected;
             participant.connected_at.get_or_insert(now);
         }
-        let users = conversation.users();
+        let users = conversation.living_users();
         for user in &users {
             self.hold_others(id, *user);
             if let Some(session) = self.session_of_leg(id, *user) {
@@ -292,7 +293,11 @@ impl Exchange {
         for participant in &mut conversation.participants {
             participant.told |= participant.state != CallState::None && !participant.state.over();
             users.extend(participant.user().filter(|_| participant.told));
+            // Who has left hears of it, and of nothing after.
+            participant.told &= participant.state != CallState::Terminated;
         }
+        users.sort_unstable();
+        users.dedup();
         let body = conversation.json(&self.people, self.clock);
         for user in users {
             self.publish(user, "conversations", &body, None);
@@ -306,12 +311,13 @@ impl Exchange {
             return;
         }
         conversation.due = None;
+        conversation.consult = None;
+        let users = conversation.living_users();
         for participant in conversation.participants.iter_mut().filter(|p| !p.state.over()) {
             participant.state = CallState::Disconnected;
             participant.ended_at = Some(now);
             participant.ending = Some(if participant.user() == Some(by) { own } else { others });
         }
-        let users = conversation.users();
         self.publish_conversation(id);
         if let Some(conversation) = self.conversations.get_mut(id) {
             for participant in &mut conversation.participants {
@@ -324,6 +330,52 @@ impl Exchange {
             if let Some(session) = self.session_of_leg(id, user) {
                 self.release(now, session);
             }
+        }
+    }
+
+    /// One participant leaves. Two that stay go on; one alone does not, nor do services without any user. `own` is the ending of the leg that leaves,
+    /// `others` that of the rest where the conversation ends with it.
+    pub(crate) fn leave(&mut self, now: Instant, id: &str, participant: &str, own: Ending, others: Ending) {
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        let staying = conversation.participants.iter().filter(|p| p.lives() && p.id != participant).count();
+        let Some(gone) = conversation.participants.iter().find(|p| p.id == participant && !p.state.over()) else {
+            return;
+        };
+        let user = gone.user();
+        let has_user = conversation.participants.iter().any(|p| p.lives() && p.id != participant && p.user().is_some());
+        if staying < 2 || !has_user {
+            return match (user, conversation.living_users().first().copied()) {
+                (Some(user), _) => self.end(now, id, own, others, user),
+                (None, Some(user)) => self.end(now, id, others, own, user),
+                (None, None) => self.end(now, id, own, others, UserIx::MAX),
+            };
+        }
+        if gone.state != CallState::Connected {
+            conversation.due = None;
+        }
+        conversation.consult = None;
+        if let Some(gone) = conversation.participants.iter_mut().find(|p| p.id == participant) {
+            gone.state = CallState::Disconnected;
+            gone.ended_at = Some(now);
+            gone.ending = Some(own);
+        }
+        self.publish_conversation(id);
+        let gone = self.conversations.get_mut(id).and_then(|c| c.participants.iter_mut().find(|p| p.id == participant));
+        let session = gone.and_then(|gone| {
+            gone.state = CallState::Terminated;
+            gone.session
+        });
+        self.publish_conversation(id);
+        if let Some(session) = session {
+            self.release(now, session);
+        }
+    }
+
+    /// The user's own leg leaves.
+    fn leave_as(&mut self, now: Instant, id: &str, user: UserIx, own: Ending, others: Ending) {
+        let leg = self.conversations.get(id).and_then(|conversation| conversation.leg(user)).map(|leg| leg.id.clone());
+        if let Some(leg) = leg {
+            self.leave(now, id, &leg, own, others);
         }
     }
 
@@ -360,7 +412,7 @@ impl Exchange {
             if let Some(leg) = self.conversations.get_mut(&id).and_then(|conversation| conversation.leg_mut(user)) {
                 leg.session = None;
             }
-            self.end(now, &id, ending, Ending::PEER, user);
+            self.leave_as(now, &id, user, ending, Ending::PEER);
         }
     }
 
@@ -390,7 +442,14 @@ impl Exchange {
             Some("connected") => return self.answer_by_rest(now, user, id, state),
             Some("disconnected") => {
                 let others = if state == CallState::Alerting { Ending::DECLINED } else { Ending::PEER };
-                self.end(now, id, Ending::CLIENT, others, user);
+                let handed_over = own && conversation.consult.as_ref().is_some_and(|consult| consult.by == participant);
+                let ending = if handed_over { Ending::TRANSFER } else { Ending::CLIENT };
+                let staying = conversation.participants.iter().filter(|p| p.lives() && p.id != participant).count();
+                if staying >= 2 || handed_over {
+                    self.leave(now, id, participant, ending, others);
+                } else {
+                    self.end(now, id, Ending::CLIENT, others, user);
+                }
                 return HttpReply::empty(202);
             }
             Some(_) => {
@@ -448,7 +507,7 @@ impl Exchange {
         match state {
             Some(CallState::Alerting) => {
                 let voicemail = Ending { kind: "transfer.noanswer", sip: None, error: None };
-                self.end(now, id, voicemail, Ending::DECLINED, user);
+                self.leave_as(now, id, user, voicemail, Ending::DECLINED);
                 HttpReply::empty(202)
             }
             Some(_) => HttpReply::error(409, "conflict", "The call does not ring."),
@@ -493,7 +552,9 @@ impl Exchange {
 
     fn pass_digits(&mut self, id: &str, user: UserIx, digits: &str) {
         let Some(conversation) = self.conversations.get(id) else { return };
-        let session = match conversation.far(user).map(|far| (far.party, far.session)) {
+        let far = conversation.leg(user).map(|leg| conversation.partner(leg));
+        let far = if let Some(Partner::Is(far)) = far { Some(far) } else { None };
+        let session = match far.map(|far| (far.party, far.session)) {
             // The echo gives digits back as well.
             Some((Party::Bot(Bot::Echo), _)) => conversation.leg(user).and_then(|leg| leg.session),
             Some((Party::User(_), session)) => session,
@@ -509,14 +570,20 @@ impl Exchange {
         for (id, due) in self.conversations.due(now) {
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
             conversation.due = None;
-            let ringing =
-                conversation.participants.iter().find(|p| p.state == CallState::Alerting).and_then(Participant::user);
-            let caller = conversation.users().last().copied().unwrap_or_default();
-            match due {
-                Due::FarAnswers => self.connect(now, &id),
-                Due::FarBusy => self.end(now, &id, Ending::BUSY, Ending::BUSY, caller),
-                Due::FarSilent => self.end(now, &id, Ending::TIMEOUT, Ending::TIMEOUT, caller),
-                Due::AlertEnds => self.end(now, &id, Ending::TIMEOUT, Ending::TIMEOUT, ringing.unwrap_or(caller)),
+            let of = |fits: fn(&Participant) -> bool| conversation.participants.iter().find(|p| fits(p));
+            let ringing = of(|p| p.state == CallState::Alerting).map(|p| p.id.clone());
+            let dialled = of(|p| p.state == CallState::Dialing && p.user().is_none()).map(|p| p.id.clone());
+            let (who, ending) = match due {
+                Due::FarAnswers => {
+                    self.connect(now, &id);
+                    continue;
+                }
+                Due::FarBusy => (dialled, Ending::BUSY),
+                Due::FarSilent => (dialled, Ending::TIMEOUT),
+                Due::AlertEnds => (ringing, Ending::TIMEOUT),
+            };
+            if let Some(who) = who {
+                self.leave(now, &id, &who, ending, ending);
             }
         }
     }

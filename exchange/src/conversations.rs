@@ -1,7 +1,7 @@
 //! Conversations as values: participants, their states, and the JSON of both.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use phone_core::ids::SessionId;
 use serde_json::{Value, json};
@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 use crate::clock::Clock;
 use crate::users::{People, UserIx};
 
+/// How long an outgoing call rings at a number that answers, at one that is busy, and at nobody.
+const FAR_RINGS: Duration = Duration::from_secs(1);
+const FAR_BUSY: Duration = Duration::from_millis(500);
+const FAR_SILENT: Duration = Duration::from_secs(30);
 /// Ended conversations that can still be read; when there are more, the oldest goes.
 const MOST_ENDED: usize = 200;
 
@@ -94,6 +98,7 @@ impl Ending {
         sip: None,
         error: Some(("error.ininedgecontrol.connection.timeout", "The station did not answer in time.")),
     };
+    pub const TRANSFER: Self = Self { kind: "transfer", sip: None, error: None };
     pub const MEDIA_LOST: Self = Self {
         kind: "transport.failure",
         sip: None,
@@ -104,6 +109,7 @@ impl Ending {
     };
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Clone, Debug)]
 pub struct Participant {
     pub id: String,
@@ -126,9 +132,20 @@ pub struct Participant {
     /// The media session that carries this leg.
     pub session: Option<SessionId>,
     pub alert_limit_ms: Option<u64>,
+    /// Called for a consultation about this participant.
+    pub asked_for: Option<String>,
+    /// The service waits for a wrap-up code after the call.
+    pub wrap_up_required: bool,
+    /// Code, its name, and notes.
+    pub wrap_up: Option<(String, String, String)>,
 }
 
 impl Participant {
+    /// In the call, or on the way into it.
+    pub fn lives(&self) -> bool {
+        self.party != Party::Queue && self.state != CallState::None && !self.state.over()
+    }
+
     pub fn user(&self) -> Option<UserIx> {
         match self.party {
             Party::User(user) => Some(user),
@@ -146,31 +163,92 @@ pub enum Due {
     AlertEnds,
 }
 
+impl Due {
+    /// What a bot does that is called, and when.
+    pub fn of_bot(now: Instant, bot: Bot) -> (Instant, Self) {
+        match bot {
+            Bot::Busy => (now + FAR_BUSY, Self::FarBusy),
+            Bot::NoAnswer => (now + FAR_SILENT, Self::FarSilent),
+            Bot::Echo | Bot::Music | Bot::Speaker => (now + FAR_RINGS, Self::FarAnswers),
+        }
+    }
+}
+
+/// Somebody is asked while another waits. All are participant ids.
+#[derive(Clone, Debug)]
+pub struct Consult {
+    pub by: String,
+    pub waiting: String,
+    pub target: String,
+    /// Who asks speaks with the target now, else with who waits.
+    pub with_target: bool,
+}
+
+/// What a participant's line leads to.
+#[derive(Clone, Copy, Debug)]
+pub enum Partner<'a> {
+    Nobody,
+    /// Waits while others speak.
+    Waits,
+    Is(&'a Participant),
+}
+
 #[derive(Clone, Debug)]
 pub struct Conversation {
     pub id: String,
     /// The caller's leg comes first.
     pub participants: Vec<Participant>,
     pub due: Option<(Instant, Due)>,
+    pub consult: Option<Consult>,
     pub started: Instant,
 }
 
 impl Conversation {
     pub fn leg(&self, user: UserIx) -> Option<&Participant> {
-        self.participants.iter().find(|participant| participant.user() == Some(user))
+        // A call may come back to somebody who had left it.
+        let mut own = self.participants.iter().filter(|participant| participant.user() == Some(user));
+        own.clone().find(|participant| !participant.state.over()).or_else(|| own.next_back())
     }
 
     pub fn leg_mut(&mut self, user: UserIx) -> Option<&mut Participant> {
-        self.participants.iter_mut().find(|participant| participant.user() == Some(user))
+        let id = self.leg(user)?.id.clone();
+        self.participants.iter_mut().find(|participant| participant.id == id)
     }
 
-    /// The other end, seen from this user: the first participant that is neither the user nor a queue.
+    /// The other end, seen from this user: the first participant that is neither the user nor a queue; one that is not
+    /// over comes first.
     pub fn far(&self, user: UserIx) -> Option<&Participant> {
-        self.participants.iter().find(|p| p.user() != Some(user) && p.party != Party::Queue)
+        let mut others = self.participants.iter().filter(|p| p.user() != Some(user) && p.party != Party::Queue);
+        others.clone().find(|p| !p.state.over()).or_else(|| others.next())
     }
 
-    pub fn users(&self) -> Vec<UserIx> {
-        self.participants.iter().filter_map(Participant::user).collect()
+    /// Whom this participant speaks with now.
+    pub fn partner(&self, of: &Participant) -> Partner<'_> {
+        let one = |id: &str| self.participants.iter().find(|p| p.id == id && p.lives());
+        let in_turn = self.consult.as_ref().map(|consult| {
+            if of.id == consult.by {
+                one(if consult.with_target { &consult.target } else { &consult.waiting })
+            } else if of.id == consult.target {
+                one(&consult.by).filter(|_| consult.with_target)
+            } else {
+                one(&consult.by).filter(|_| !consult.with_target)
+            }
+        });
+        match in_turn {
+            Some(Some(partner)) => Partner::Is(partner),
+            Some(None) => Partner::Waits,
+            None => {
+                let other = |p: &&Participant| p.id != of.id && p.party != Party::Queue;
+                let mut others = self.participants.iter().filter(other);
+                let living = others.clone().find(|p| !p.state.over());
+                living.or_else(|| others.next()).map_or(Partner::Nobody, Partner::Is)
+            }
+        }
+    }
+
+    /// Users with a leg that is not over.
+    pub fn living_users(&self) -> Vec<UserIx> {
+        self.participants.iter().filter(|p| !p.state.over()).filter_map(Participant::user).collect()
     }
 
     pub fn over(&self) -> bool {
@@ -228,7 +306,10 @@ fn participant_json(p: &Participant, people: &People, clock: Clock) -> Value {
         "connectedTime": time(p.connected_at),
         "endTime": time(p.ended_at),
         "alertingTimeoutMs": p.alert_limit_ms,
-        "wrapupRequired": false,
+        "wrapupRequired": p.wrap_up_required,
+        "wrapupPrompt": p.wrap_up_required.then_some("mandatory"),
+        "wrapup": p.wrap_up.as_ref().map(|(code, name, notes)| json!({ "code": code, "name": name, "notes": notes })),
+        "consultParticipantId": p.asked_for,
         "attributes": {},
         "calls": [call],
     })

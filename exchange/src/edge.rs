@@ -15,7 +15,7 @@ use phone_core::media::{DescriptionKind, MediaEvent, SessionConfig};
 use serde_json::{Value, json};
 
 use crate::bots::Route;
-use crate::conversations::{Bot, CallState, Ending, Party};
+use crate::conversations::{Bot, CallState, Ending, Partner, Party};
 use crate::machine::{EdgeCommand, Exchange, Output, SocketId};
 use crate::rules::Rule;
 use crate::sdp;
@@ -706,11 +706,19 @@ impl Exchange {
         else {
             return Route::Silence;
         };
-        let (Some(leg), Some(far)) = (conversation.leg(user), conversation.far(user)) else { return Route::Silence };
+        let Some(leg) = conversation.leg(user) else { return Route::Silence };
         if leg.state == CallState::Dialing {
             return Route::Ringback;
         }
+        let far = match conversation.partner(leg) {
+            Partner::Is(far) => far,
+            Partner::Waits => return Route::Music,
+            Partner::Nobody => return Route::Silence,
+        };
         match far.party {
+            _ if matches!(far.state, CallState::Contacting | CallState::Dialing | CallState::Alerting) => {
+                Route::Ringback
+            }
             _ if far.held => Route::Music,
             Party::Bot(Bot::Echo) if leg.muted => Route::Silence,
             Party::Bot(Bot::Echo) => Route::Echo,

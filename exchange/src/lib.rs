@@ -22,6 +22,7 @@ mod server;
 #[cfg(test)]
 mod sim;
 mod stream;
+mod transfers;
 mod turn;
 mod users;
 mod xml;
@@ -52,6 +53,8 @@ pub struct ExchangeOptions {
     pub call_appearances: u32,
     /// Open the persistent connection at sign-in, before the first call.
     pub eager: bool,
+    /// Calls from a queue must be classified when they have ended.
+    pub wrap_up: bool,
     /// How long an access token holds.
     pub token_life: Duration,
 }
@@ -86,6 +89,7 @@ impl Default for ExchangeOptions {
             turn: TurnChoice::Embedded,
             call_appearances: 1,
             eager: false,
+            wrap_up: false,
             token_life: Duration::from_hours(24),
         }
     }

@@ -253,18 +253,26 @@ impl Exchange {
             (Method::Patch, ["calls", id, "participants", participant] | [id, "participants", participant]) => {
                 self.patch(now, user, id, participant, body)
             }
-            (Method::Post, ["calls", id, "participants", _, "replace"] | [id, "participants", _, "replace"]) => {
+            (
+                Method::Post,
+                ["calls", id, "participants", participant, "replace"] | [id, "participants", participant, "replace"],
+            ) => {
                 if body.get("voicemail").and_then(Value::as_bool) == Some(true) {
                     self.send_to_voicemail(now, user, id)
                 } else {
-                    HttpReply::error(501, "not.implemented", "The practice exchange transfers only to voicemail.")
+                    self.replace(now, user, id, participant, body)
                 }
             }
             (Method::Post, ["calls", id, "participants", _, "digits"] | [id, "participants", _, "digits"]) => {
                 self.digits(user, id, body)
             }
-            (Method::Get, ["calls", _, "participants", _, "wrapupcodes"]) => HttpReply::json(200, &json!([])),
-            (Method::Post, ["calls", _, "participants", _, "communications", _, "wrapup"]) => HttpReply::empty(202),
+            (method, ["calls", id, "participants", waiting, "consult"]) => {
+                self.consult_api(now, user, method, (id, waiting), body)
+            }
+            (Method::Get, ["calls", id, "participants", _, "wrapupcodes"]) => self.wrap_up_codes(user, id),
+            (Method::Post, ["calls", id, "participants", _, "communications", call, "wrapup"]) => {
+                self.wrap_up(user, id, call, body)
+            }
             (Method::Post, ["calls", id, "communications", call, "metadata"]) => {
                 let known = self
                     .conversations

@@ -16,3 +16,5 @@ mod properties;
 mod relay;
 #[path = "sim/settings.rs"]
 mod settings;
+#[path = "sim/transfer.rs"]
+mod transfer;

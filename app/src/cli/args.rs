@@ -293,6 +293,10 @@ pub struct ExchangeArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub appearances: u32,
 
+    /// Calls from the queue must be classified when they have ended
+    #[arg(long)]
+    pub wrap_up: bool,
+
     /// How long an access token holds
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
     pub token_life: Duration,

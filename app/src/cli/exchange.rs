@@ -102,6 +102,7 @@ fn options(args: &ExchangeArgs, password: Option<String>) -> Result<ExchangeOpti
         turn,
         call_appearances: args.appearances,
         eager: args.eager,
+        wrap_up: args.wrap_up,
         token_life: args.token_life,
     })
 }
@@ -124,7 +125,7 @@ mod tests {
         let plain = parsed("exchange", None).expect("nothing is needed");
         assert_eq!(plain.persistent, Some(Duration::from_mins(10)));
         assert!(matches!(plain.turn, TurnChoice::Embedded));
-        let line = "exchange --listen 127.0.0.1:0 --users zoe,,max --force-turn --idle 5m --eager --token-life 1h --appearances 2";
+        let line = "exchange --listen 127.0.0.1:0 --users zoe,,max --force-turn --idle 5m --eager --token-life 1h --appearances 2 --wrap-up";
         let full = parsed(line, None).expect("all are documented");
         assert_eq!((full.listen.port(), full.force_turn, full.eager), (0, true, true));
         assert_eq!(full.users, ["zoe", "max"]);
@@ -133,6 +134,7 @@ mod tests {
         assert_eq!(named.administrators, ["ben", "dev"]);
         assert_eq!((full.persistent, full.token_life), (Some(Duration::from_mins(5)), Duration::from_hours(1)));
         assert_eq!(full.call_appearances, 2);
+        assert!(full.wrap_up && !plain.wrap_up);
         assert_eq!(parsed("exchange --no-persistent", None).expect("it is documented").persistent, None);
     }
 

@@ -456,3 +456,17 @@ fn an_answer_to_a_propose_that_crosses_its_end_breaks_no_rule_and_a_late_one_doe
     sim.proceed(ana);
     assert_eq!(sim.exchange.violations().len(), 1, "{:?}", sim.exchange.violations());
 }
+
+#[test]
+fn two_services_that_are_left_alone_end_their_call() {
+    let mut sim = plain();
+    let ana = sim.client("ana");
+    sim.dial(ana, "echo");
+    sim.log(ana);
+    let (call, own) = sim.clients[ana].leg.clone();
+    let path = format!("/api/v2/conversations/calls/{call}/participants/{own}/replace");
+    assert_eq!(sim.rest(ana, Method::Post, &path, json!({ "address": "+4912345" })).0, 202);
+    assert!(sim.log(ana).contains(&"disconnected transfer".to_owned()));
+    sim.advance(60 * SECOND);
+    assert!(sim.exchange.conversations.map.values().all(crate::conversations::Conversation::over));
+}

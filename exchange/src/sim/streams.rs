@@ -199,12 +199,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn whatever_a_client_does_the_machine_lives_and_ends_all_sessions(
-        steps in prop::collection::vec((0..40_usize, 0..30_u64), 1..60)
+        steps in prop::collection::vec((0..44_usize, 0..30_u64), 1..60)
     ) {
         let mut sim = Sim::new(ExchangeOptions::default());
-        let (ana, ben) = (sim.client("ana"), sim.client("ben"));
+        let (ana, ben, _) = (sim.client("ana"), sim.client("ben"), sim.client("carla"));
         for (step, wait) in steps {
-            let client = step % 2;
+            let client = if wait % 5 == 0 { 2 } else { step % 2 };
             sim.clients[client].takes = step % 3 != 0;
             match step {
                 0..14 => {
@@ -238,16 +238,33 @@ proptest! {
                         sim.input(Input::Media(event));
                     }
                 }
-                _ => sim.media_works = !sim.media_works,
+                39 => sim.media_works = !sim.media_works,
+                _ => {
+                    // Hands on, asks, swaps or takes back, whatever the state.
+                    let (call, own) = sim.clients[client].leg.clone();
+                    let (_, list) = sim.rest(client, Method::Get, &format!("/api/v2/conversations/calls/{call}"), Value::Null);
+                    let other = list["participants"].as_array().into_iter().flatten()
+                        .filter_map(|p| p["id"].as_str()).find(|id| *id != own).unwrap_or_default().to_owned();
+                    let to = ["carla", "ben", "busy", "echo"][wait as usize % 4];
+                    let path = format!("/api/v2/conversations/calls/{call}/participants");
+                    let (method, path, body) = match step {
+                        40 => (Method::Post, format!("{path}/{own}/replace"), json!({ "address": to })),
+                        41 => (Method::Post, format!("{path}/{other}/consult"), json!({ "destination": { "address": to } })),
+                        42 => (Method::Patch, format!("{path}/{other}/consult"), json!({ "speakTo": "OBJECT" })),
+                        _ => (Method::Delete, format!("{path}/{other}/consult"), Value::Null),
+                    };
+                    sim.rest(client, method, &path, body);
+                }
             }
             sim.advance(Duration::from_secs(wait));
         }
-        for client in [ana, ben] {
+        for client in [ana, ben, 2] {
             for _ in 0..20 {
                 let (_, list) = sim.rest(client, Method::Get, "/api/v2/conversations/calls", Value::Null);
                 let Some(call) = list["entities"][0]["id"].as_str().map(str::to_owned) else { break };
                 let own = list["entities"][0]["participants"].as_array().unwrap().iter()
-                    .find(|p| p["userId"] == sim.clients[client].user.as_str()).unwrap()["id"].as_str().unwrap().to_owned();
+                    .find(|p| p["userId"] == sim.clients[client].user.as_str()
+                        && !matches!(p["calls"][0]["state"].as_str(), Some("disconnected" | "terminated"))).unwrap()["id"].as_str().unwrap().to_owned();
                 let path = format!("/api/v2/conversations/calls/{call}/participants/{own}");
                 prop_assert_eq!(sim.rest(client, Method::Patch, &path, json!({ "state": "disconnected" })).0, 202);
             }

@@ -368,8 +368,12 @@ impl Conversation {
     /// Whom the user talks to: a customer or external party if there is one, else anybody else with a call.
     pub fn other(&self, mine: &Participant) -> Option<&Participant> {
         let others = || self.participants.iter().take(MAX_PARTICIPANTS).filter(|participant| participant.id != mine.id);
+        // After a transfer those who left still stand in the list.
+        let gone = |other: &&Participant| other.call().is_some_and(|call| is_over(&call.state));
         others()
-            .find(|other| matches!(other.purpose.as_str(), "customer" | "external"))
+            .find(|other| matches!(other.purpose.as_str(), "customer" | "external") && !gone(other))
+            .or_else(|| others().find(|other| matches!(other.purpose.as_str(), "agent" | "user") && !gone(other)))
+            .or_else(|| others().find(|other| matches!(other.purpose.as_str(), "customer" | "external")))
             .or_else(|| others().find(|other| matches!(other.purpose.as_str(), "agent" | "user")))
             .or_else(|| others().find(|other| !matches!(other.purpose.as_str(), "acd" | "ivr" | "workflow")))
     }
