@@ -91,6 +91,18 @@ fn what_recipes_and_scripts_name_exists() {
 }
 
 #[test]
+fn the_guide_names_every_property_and_what_detection_rules_need() {
+    let file = root().join("docs/administrator/README.md");
+    let guide = std::fs::read_to_string(file).expect("it is in the repository");
+    for property in crate::windows::properties(&crate::description::tests::ours()) {
+        assert!(guide.contains(&format!("`{property}")), "{property} is not in the administrator's guide");
+    }
+    for code in crate::windows::upgrade_codes(&crate::description::tests::ours()) {
+        assert!(guide.contains(&code), "the upgrade code is {code}");
+    }
+}
+
+#[test]
 fn the_flatpak_names_the_program_as_every_package_does() {
     let description = crate::description::tests::ours();
     let manifest = yaml(&root().join(format!("packaging/linux/flatpak/{}.yml", description.app.id)));

@@ -67,3 +67,16 @@ fn next(version: &str) -> Result<String> {
     let (front, last) = version.rsplit_once('.').context("a version has dots")?;
     Ok(format!("{front}.{}", last.parse::<u32>()? + 1))
 }
+
+/// What an administrator can say to the installer.
+#[cfg(test)]
+pub fn properties(description: &crate::description::Description) -> Vec<String> {
+    let values = description.windows.values.iter().map(|(property, _)| property.as_str());
+    values.chain(tables::CHOICES).chain(["INSTALLDIR"]).map(str::to_owned).collect()
+}
+
+/// They say that another version is the same program: for the machine, for one user.
+#[cfg(test)]
+pub fn upgrade_codes(description: &crate::description::Description) -> [String; 2] {
+    [Scope::Machine, Scope::User].map(|scope| tables::code(description, &["upgrade", scope.word()]))
+}

@@ -102,7 +102,8 @@ for scope in machine user; do
     old="$dist/offhook-$version-$scope-x64.msi"
     new=$(echo "$dist"/trial/offhook-*-$scope-x64.msi)
     state before > "$work/before"
-    msi /i "$old" REGION=mypurecloud.de FORCE_TURN=1 MEDIA_DSCP=34 AUTOSTART=1 HANDLE_CALLTO=0 DESKTOP_SHORTCUT=1 ||
+    msi /i "$old" REGION=mypurecloud.de FORCE_TURN=1 MEDIA_DSCP=34 AUTOSTART=1 HANDLE_CALLTO=0 DESKTOP_SHORTCUT=1 \
+        QOS_DSCP=46 ||
         { log; fail "it cannot be installed"; }
     state "$scope: installed" | tee "$work/installed" >> "$states"
     if [ "$scope" = machine ]; then at="$c/Program Files/Offhook"; else at=$(echo "$c"/users/*/AppData/Local/Programs/Offhook); fi

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::cross::{Toolchain, WINDOWS};
 use crate::install::{BUILD, LINUX_PACKAGES, WINDOW, WINDOWS_CHECK, install};
@@ -34,6 +34,20 @@ fn packager(arguments: &[&str]) -> std::process::Command {
     cargo(&words)
 }
 
+/// The same program gives the same packages, byte for byte. That two builds give the same program is not looked at here:
+/// it takes a second build from nothing.
+fn packs_the_same_again(words: &[&str], sums: &str) -> Result<()> {
+    let (first, again) = (root().join("target/dist"), root().join("target/dist-again"));
+    let out = again.display().to_string();
+    must(&mut packager(&[words, &["--out", &out]].concat()))?;
+    let [one, two] = [first, again.clone()].map(|folder| std::fs::read_to_string(folder.join(sums)));
+    let (one, two) = (one?, two?);
+    std::fs::remove_dir_all(again)?;
+    ensure!(one == two, "packed twice, the packages differ:\n{one}and\n{two}");
+    eprintln!("Packed twice, the packages are the same, byte for byte.");
+    Ok(())
+}
+
 fn linux(check: bool) -> Result<ExitCode> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         bail!("Linux packages are made on x86-64 Linux");
@@ -54,6 +68,7 @@ fn linux(check: bool) -> Result<ExitCode> {
     let program = target.join("release/offhook").display().to_string();
     must(&mut packager(&["linux", &program]))?;
     if check {
+        packs_the_same_again(&["linux", &program], "SHA256SUMS")?;
         let script = root().join("packaging/linux/check.sh");
         must(std::process::Command::new("sh").arg(script).current_dir(root()))?;
     }
@@ -89,6 +104,10 @@ fn windows(check: bool) -> Result<ExitCode> {
     }
     must(&mut packager(&words))?;
     if check {
+        // A signature holds the time it was made at.
+        if std::env::var_os("OFFHOOK_SIGN_CERTIFICATE").is_none() {
+            packs_the_same_again(&["windows", &program, "--launcher", &launcher], "SHA256SUMS-windows")?;
+        }
         let shim = made.join("bcryptprimitives.dll");
         let source = root().join("packaging/windows/bcryptprimitives.c");
         must(toolchain.tool("gcc-posix").args(["-shared", "-O2", "-o"]).arg(&shim).arg(source).arg("-ladvapi32"))?;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::resources::four_numbers;
 use crate::Build;
+use crate::description::Description;
 
 /// For whom it installs. Never both in one package: an upgrade cannot cross over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +68,7 @@ const RUN_ON_ROLLBACK: i32 = RUN_LATER + 256;
 const NONE: &str = "none";
 
 /// Each property the installer takes beside the values of the program. All are remembered.
-const CHOICES: [&str; 7] =
+pub const CHOICES: [&str; 7] =
     ["AUTOSTART", "DESKTOP_SHORTCUT", "HANDLE_TEL", "HANDLE_SIP", "HANDLE_CALLTO", "INSTALL_FIREWALL_RULE", "QOS_DSCP"];
 
 /// A table: its columns in the notation of .idt files, `*` at those of the key, and its rows.
@@ -112,9 +113,9 @@ const COLUMNS: [(&str, &str); 22] = [
 ];
 
 /// `{…}` in capitals, as the tables want it.
-pub fn code(build: &Build, words: &[&str]) -> String {
+pub fn code(description: &Description, words: &[&str]) -> String {
     let name = words.join("/");
-    let id = Uuid::new_v5(&build.description.windows.namespace, name.as_bytes());
+    let id = Uuid::new_v5(&description.windows.namespace, name.as_bytes());
     format!("{{{}}}", id.hyphenated().to_string().to_uppercase())
 }
 
@@ -142,7 +143,7 @@ impl Maker<'_> {
 
     /// Something that comes and goes as a whole, where `condition` holds.
     fn component(&mut self, name: &str, attributes: i32, condition: &str, key: &str) {
-        let id = code(self.build, &["component", self.scope.word(), name]);
+        let id = code(&self.build.description, &["component", self.scope.word(), name]);
         self.row(
             "Component",
             vec![text(name), text(id), text("INSTALLDIR"), Value::Int(WIDE + attributes), maybe(condition), text(key)],
@@ -412,8 +413,8 @@ impl Maker<'_> {
     fn product(&mut self, version: &str) {
         let description = &self.build.description;
         let app = &description.app;
-        let upgrade = code(self.build, &["upgrade", self.scope.word()]);
-        let product = code(self.build, &["product", self.scope.word(), version]);
+        let upgrade = code(&self.build.description, &["upgrade", self.scope.word()]);
+        let product = code(&self.build.description, &["product", self.scope.word(), version]);
         let kept = std::iter::once("INSTALLDIR")
             .chain(description.windows.values.iter().map(|(property, ..)| property.as_str()))
             .chain(CHOICES);
