@@ -212,6 +212,7 @@ impl Phone {
             config,
         };
         phone.settle_devices();
+        phone.settle_processing();
         phone
     }
 
@@ -386,10 +387,7 @@ impl Phone {
             }
             Command::Measure { id, what } => self.sound(SoundCommand::Measure { id, what }),
             Command::CancelMeasurement(id) => self.sound(SoundCommand::CancelMeasurement(id)),
-            Command::SetProcessing(processing) => {
-                self.sound.processing = processing;
-                self.sound(SoundCommand::Process(processing));
-            }
+            Command::SetProcessing(processing) => self.choose_processing(now, processing),
             Command::ChooseSetting { setting, value } => self.choose_setting(now, setting, value.into_inner()),
             Command::ReplaceSettings(layers) => self.replace_settings(now, *layers),
             Command::Reconnect => self.tell_line(now, LineCommand::Connect),

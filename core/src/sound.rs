@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::measurement::{Measured, Measurement, MeasurementId, MeasurementPhase};
+use crate::policy::{Effective, Setting, Value};
 
 /// What a device is chosen for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -110,8 +111,7 @@ pub enum DeviceClass {
 
 /// What is done to the microphone's sound before it is sent. `None` leaves the choice to the phone: done, except on a
 /// device without hardware, whose sound somebody else has made already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Processing {
     /// Take out what the speaker plays.
     pub cancel_echo: Option<bool>,
@@ -120,14 +120,50 @@ pub struct Processing {
     pub even_out: bool,
 }
 
+/// The word of a setting that leaves the choice to the phone.
+const AUTOMATIC: &str = "automatic";
+
 impl Processing {
-    /// Whether all of it is left to the phone.
-    pub fn is_usual(&self) -> bool {
-        *self == Self::default()
+    /// What the settings in force say.
+    pub fn of(settings: &Effective) -> Self {
+        Self {
+            cancel_echo: match settings.text(Setting::SoundCancelEcho) {
+                Some("always") => Some(true),
+                Some("never") => Some(false),
+                _ => None,
+            },
+            reduce_noise: match settings.text(Setting::SoundReduceNoise) {
+                Some("off") => Some(NoiseReduction::Off),
+                Some("normal") => Some(NoiseReduction::Normal),
+                Some("strong") => Some(NoiseReduction::Strong),
+                _ => None,
+            },
+            even_out: settings.is_on(Setting::SoundEvenOut),
+        }
+    }
+
+    /// The same as settings; [`of`](Self::of) reads them back.
+    pub fn settings(self) -> [(Setting, Value); 3] {
+        let echo = match self.cancel_echo {
+            None => AUTOMATIC,
+            Some(true) => "always",
+            Some(false) => "never",
+        };
+        let noise = match self.reduce_noise {
+            None => AUTOMATIC,
+            Some(NoiseReduction::Off) => "off",
+            Some(NoiseReduction::Normal) => "normal",
+            Some(NoiseReduction::Strong) => "strong",
+        };
+        [
+            (Setting::SoundCancelEcho, Value::Text(echo.to_owned())),
+            (Setting::SoundReduceNoise, Value::Text(noise.to_owned())),
+            (Setting::SoundEvenOut, Value::Bool(self.even_out)),
+        ]
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NoiseReduction {
     Off,
@@ -239,4 +275,29 @@ pub enum SoundProblem {
     NoPermission,
     #[error("the device failed: {0}")]
     Failed(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Layer, Layers, Source, resolve};
+
+    #[test]
+    fn every_kind_of_processing_can_be_said_in_settings() {
+        assert_eq!(Processing::of(&Effective::default()), Processing::default(), "unless somebody says otherwise");
+        let noises = [None, Some(NoiseReduction::Off), Some(NoiseReduction::Normal), Some(NoiseReduction::Strong)];
+        for cancel_echo in [None, Some(true), Some(false)] {
+            for reduce_noise in noises {
+                for even_out in [false, true] {
+                    let processing = Processing { cancel_echo, reduce_noise, even_out };
+                    let mut layers = Layers::default();
+                    for (setting, value) in processing.settings() {
+                        let value = setting.entry().accept(value).expect("the schema has the word");
+                        layers.set(setting, value, Source::new(Layer::Chosen, ""));
+                    }
+                    assert_eq!(Processing::of(&resolve(&layers)), processing);
+                }
+            }
+        }
+    }
 }

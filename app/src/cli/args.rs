@@ -78,6 +78,18 @@ pub struct Common {
     #[arg(long, global = true)]
     pub force_relay: bool,
 
+    /// Take out of the microphone what the speaker plays: automatic, always or never
+    #[arg(long, global = true, value_name = "WHEN")]
+    pub cancel_echo: Option<String>,
+
+    /// Take noise out of the microphone: automatic, off, normal or strong
+    #[arg(long, global = true, value_name = "HOW")]
+    pub reduce_noise: Option<String>,
+
+    /// Bring quiet and loud voices to the same level before they are sent: on (also without a word) or off
+    #[arg(long, global = true, value_name = "SWITCH", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
+    pub even_out: Option<String>,
+
     /// Settings to use instead of the usual file (TOML; see README)
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -352,6 +364,15 @@ mod tests {
         assert_eq!(call.sound.input, Some(Choice::WavFile("speech.wav".into())));
         assert_eq!(call.sound.output, Some(Choice::WavFile("heard.wav".into())));
         assert_eq!((call.repeat, call.gap), (1, Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_switch_without_a_word_is_on_and_takes_no_command_for_one() {
+        for (line, word) in [("--even-out call echo", "on"), ("call --even-out=off echo", "off")] {
+            let arguments = parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+            assert_eq!(arguments.common.even_out.as_deref(), Some(word), "{line}");
+            assert!(matches!(arguments.task, Some(Task::Call(call)) if call.address == "echo"), "{line}");
+        }
     }
 
     #[test]

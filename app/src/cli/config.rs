@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use phone_audio::sound::Choice;
 use phone_core::Private;
 use phone_core::command::{HostOverrides, Service};
-use phone_core::policy::{Effective, Finding, Layer, Layers, Resolved, Setting, Source, Trouble, Value, read, resolve};
+use phone_core::policy::{Effective, Finding, Layer, Layers, Resolved, Setting, Source, Trouble, read, resolve};
 use phone_io::net::tls::Trust;
 use phone_io::policy::{Places, ReadSettings};
 
@@ -43,6 +43,8 @@ pub struct Settings {
     pub effective: Effective,
     /// All layers but what was chosen in the window.
     pub layers: Layers,
+    /// What was chosen in the window.
+    pub chosen: Layers,
     /// What was ignored, and why.
     pub findings: Vec<Finding>,
     /// Policies and files that were read.
@@ -113,22 +115,26 @@ impl Reader {
             (Setting::Account, &common.account),
             (Setting::Region, &common.region),
             (Setting::ClientId, &common.client_id),
+            (Setting::SoundCancelEcho, &common.cancel_echo),
+            (Setting::SoundReduceNoise, &common.reduce_noise),
+            (Setting::SoundEvenOut, &common.even_out),
             (Setting::Log, &common.log),
         ];
-        let texts = texts.into_iter().filter_map(|(setting, text)| Some((setting, Value::Text(text.clone()?))));
-        let relay = common.force_relay.then_some((Setting::ForceRelay, Value::Bool(true)));
-        for (setting, value) in texts.chain(relay) {
+        let texts = texts.into_iter().filter_map(|(setting, text)| Some((setting, text.as_deref()?)));
+        let relay = common.force_relay.then_some((Setting::ForceRelay, "on"));
+        for (setting, text) in texts.chain(relay) {
             // What does not fit is told at the start: see `check_options`.
-            if let Ok(value) = setting.entry().accept(value) {
+            if let Ok(value) = setting.entry().parse(text) {
                 layers.set(setting, value, Source::new(Layer::CommandLine, ""));
             }
         }
     }
 
-    /// For the phone, which looks now and then whether something changed.
-    pub fn again(&self) -> ReadSettings {
-        let reader = self.clone();
-        Arc::new(move || Settings::decide(reader.clone(), &Layers::default()).layers)
+    /// For the phone, which looks now and then whether something changed: what was said elsewhere, with what the
+    /// window chose before this start.
+    pub fn again(&self, chosen: &Layers) -> ReadSettings {
+        let (reader, chosen) = (self.clone(), chosen.clone());
+        Arc::new(move || Settings::decide(reader.clone(), &chosen).of_phone())
     }
 
     /// For the window: what was ignored, as of the last time that all was read. What the phone decides anew, such as
@@ -236,11 +242,19 @@ impl Settings {
             speaker,
             ringer,
             layers,
+            chosen: chosen.clone(),
             findings,
             sources,
             effective,
             reader,
         }
+    }
+
+    /// All layers that a phone starts with.
+    pub fn of_phone(&self) -> Layers {
+        let mut layers = self.layers.clone();
+        layers.merge(&self.chosen);
+        layers
     }
 
     /// What was asked for on the command line in vain: worth a word at once, not only in the report.
@@ -283,11 +297,14 @@ fn check_options(common: &Common) -> Result<(), Failure> {
         (Setting::Account, &common.account),
         (Setting::Region, &common.region),
         (Setting::ClientId, &common.client_id),
+        (Setting::SoundCancelEcho, &common.cancel_echo),
+        (Setting::SoundReduceNoise, &common.reduce_noise),
+        (Setting::SoundEvenOut, &common.even_out),
     ];
     for (setting, text) in options {
         let Some(text) = text else { continue };
         let entry = setting.entry();
-        if let Err(why) = entry.accept(Value::Text(text.clone())) {
+        if let Err(why) = entry.parse(text) {
             let option = entry.option.unwrap_or(entry.key);
             return Err(Failure::usage(
                 "bad-option",
@@ -364,6 +381,9 @@ fn file_layer(text: &str, place: &str, found: &mut Found) {
 
 #[cfg(test)]
 mod tests {
+    use phone_core::policy::Value;
+    use phone_core::sound::{NoiseReduction, Processing};
+
     use super::*;
 
     /// From a file with this text, a command line and choices of the window.
@@ -441,6 +461,31 @@ mod tests {
     }
 
     #[test]
+    fn row_58_processing_may_be_said_in_the_file_in_the_window_and_on_the_command_line() {
+        let file = Try::new("voice", "[sound]\ncancel_echo = 'never'\nreduce_noise = 'strong'\neven_out = 'loudly'");
+        let of = |common: &Common, chosen: &Layers| Processing::of(&file.settings(common, chosen).effective);
+        let (usual, nothing) = (Common::default(), Layers::default());
+        let (never, strong) = (Some(false), Some(NoiseReduction::Strong));
+        let said = Processing { cancel_echo: never, reduce_noise: strong, even_out: false };
+        assert_eq!(of(&usual, &nothing), said);
+        assert!(told(&file.settings(&usual, &nothing)).contains("sound.even_out: the value does not fit"));
+        let mut chosen = Layers::default();
+        chosen.set(Setting::SoundReduceNoise, Value::Text("off".to_owned()), Source::new(Layer::Chosen, ""));
+        assert_eq!(of(&usual, &chosen), Processing { reduce_noise: Some(NoiseReduction::Off), ..said });
+        let common = Common {
+            cancel_echo: Some("Always".to_owned()),
+            reduce_noise: Some("automatic".to_owned()),
+            even_out: Some("on".to_owned()),
+            ..Common::default()
+        };
+        assert_eq!(
+            of(&common, &chosen),
+            Processing { cancel_echo: Some(true), reduce_noise: None, even_out: true },
+            "this start's word is the last"
+        );
+    }
+
+    #[test]
     fn without_a_file_the_user_is_ana() {
         let settings = from_text("empty", "");
         assert_eq!((settings.account.as_str(), settings.exchange, settings.findings.len()), ("ana", None, 0));
@@ -484,6 +529,9 @@ mod tests {
         for (common, option) in [
             (Common { region: Some("my cloud".into()), ..Common::default() }, "--region"),
             (Common { account: Some(String::new()), ..Common::default() }, "--account"),
+            (Common { cancel_echo: Some("perhaps".into()), ..Common::default() }, "--cancel-echo"),
+            (Common { reduce_noise: Some("loud".into()), ..Common::default() }, "--reduce-noise"),
+            (Common { even_out: Some("7".into()), ..Common::default() }, "--even-out"),
         ] {
             let failure = check_options(&common).expect_err("it cannot be");
             assert!(failure.notice.text.contains(option), "{failure:?}");

@@ -94,9 +94,9 @@ pub fn start_phone(
     wake: Arc<dyn Fn() + Send + Sync>,
     data_dir: Option<PathBuf>,
 ) -> Result<PhoneHandle, Failure> {
-    let layers = settings.layers.clone();
-    let phone = PhoneConfig { settings: layers, auto_answer, seed: seed(), ..PhoneConfig::default() };
-    let read_settings = Some(settings.reader.again());
+    // The window's choices count for a call without a window too, as `offhook policy show` says.
+    let phone = PhoneConfig { settings: settings.of_phone(), auto_answer, seed: seed(), ..PhoneConfig::default() };
+    let read_settings = Some(settings.reader.again(&settings.chosen));
     let sound = phone_device::start(sound);
     let open_browser = phone_io::system_browser();
     let options = StartOptions {

@@ -1,5 +1,6 @@
 //! The sound bar and the Sound page: which device, open or closed, and do they hear you.
 
+use phone_core::policy::Setting;
 use phone_core::snapshot::{CallState, RoleView, Snapshot};
 use phone_core::sound::{DeviceChoice, DeviceClass, NoiseReduction, Processing, SoundRole};
 
@@ -255,11 +256,13 @@ pub fn role_card(snapshot: &Snapshot, role: SoundRole) -> RoleCard {
 }
 
 /// What is done to the microphone's sound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessingCard {
     pub asked: Processing,
     /// In force, also when the choice is left to the phone.
     pub noise: NoiseReduction,
+    /// Who decided echo, noise and level, where the user cannot.
+    pub locks: [Option<String>; 3],
 }
 
 pub fn processing_card(snapshot: &Snapshot) -> ProcessingCard {
@@ -267,7 +270,9 @@ pub fn processing_card(snapshot: &Snapshot) -> ProcessingCard {
     let device = snapshot.sound.microphone.choice.pick(SoundRole::Microphone, &snapshot.sound.devices);
     let ready_made = device.is_some_and(|device| device.class == DeviceClass::Virtual);
     let usual = if ready_made { NoiseReduction::Off } else { NoiseReduction::Normal };
-    ProcessingCard { asked, noise: asked.reduce_noise.unwrap_or(usual) }
+    let locks = [Setting::SoundCancelEcho, Setting::SoundReduceNoise, Setting::SoundEvenOut]
+        .map(|setting| snapshot.settings.lock(setting).map(text::lock_sentence));
+    ProcessingCard { asked, noise: asked.reduce_noise.unwrap_or(usual), locks }
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub fn ui(
         y += paint::text(ui, pos2(left, y), width, note, Type::Small, colors.muted) + 12.0;
         if let Some(processing) = processing {
             let mut column = Column { left, width, y };
-            action = processing_ui(ui, &mut column, processing, metrics).or(action.take());
+            action = processing_ui(ui, &mut column, &processing, metrics).or(action.take());
             y = column.y;
         }
         ui.allocate_rect(Rect::from_min_max(start, pos2(rect.right(), y)), Sense::hover());
@@ -197,18 +197,19 @@ fn tries_ui(ui: &Ui, row: &mut Rect, role: SoundRole) -> Option<Action> {
 }
 
 /// The switches of what is done to the microphone's sound; they act at once, also during a call.
-fn processing_ui(ui: &Ui, column: &mut Column, card: ProcessingCard, metrics: &Metrics) -> Option<Action> {
+fn processing_ui(ui: &Ui, column: &mut Column, card: &ProcessingCard, metrics: &Metrics) -> Option<Action> {
     column.head(ui, text::YOUR_VOICE);
     let rows = column.card(ui, &[size::ROW_LIST; 3]);
     let [echo, noise, level] = rows.as_slice() else { return None };
     let wide = if metrics.small { 188.0 } else { 216.0 };
     let asked = card.asked;
+    let [echo_lock, noise_lock, level_lock] = card.locks.each_ref().map(Option::as_deref);
     let mut wanted: Option<Processing> = None;
 
     let choices = [None, Some(true), Some(false)];
     let names = [text::ECHO_AUTOMATIC, text::ECHO_ALWAYS, text::ECHO_NEVER].map(str::to_owned);
     let chosen = choices.iter().position(|choice| *choice == asked.cancel_echo).unwrap_or(0);
-    let place = words(ui, *echo, text::CANCEL_ECHO, "", wide);
+    let place = words(ui, *echo, text::CANCEL_ECHO, echo_lock.unwrap_or_default(), wide);
     if let Some(choice) = segments(ui, place, "cancel-echo", &names, chosen).and_then(|pressed| choices.get(pressed)) {
         wanted = Some(Processing { cancel_echo: *choice, ..asked });
     }
@@ -216,12 +217,12 @@ fn processing_ui(ui: &Ui, column: &mut Column, card: ProcessingCard, metrics: &M
     let choices = [NoiseReduction::Off, NoiseReduction::Normal, NoiseReduction::Strong];
     let names = [text::NOISE_OFF, text::NOISE_NORMAL, text::NOISE_STRONG].map(str::to_owned);
     let chosen = choices.iter().position(|choice| *choice == card.noise).unwrap_or(0);
-    let place = words(ui, *noise, text::REDUCE_NOISE, "", wide);
+    let place = words(ui, *noise, text::REDUCE_NOISE, noise_lock.unwrap_or_default(), wide);
     if let Some(choice) = segments(ui, place, "reduce-noise", &names, chosen).and_then(|pressed| choices.get(pressed)) {
         wanted = Some(Processing { reduce_noise: Some(*choice), ..asked });
     }
 
-    let place = words(ui, *level, text::EVEN_OUT, text::EVEN_OUT_NOTE, 36.0);
+    let place = words(ui, *level, text::EVEN_OUT, level_lock.unwrap_or(text::EVEN_OUT_NOTE), 36.0);
     let knob = Rect::from_center_size(place.center(), vec2(36.0, 20.0));
     if button::switch(ui, knob, "even-out", text::EVEN_OUT, asked.even_out) {
         wanted = Some(Processing { even_out: !asked.even_out, ..asked });

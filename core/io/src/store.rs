@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use phone_core::event::Notice;
 use phone_core::policy::{Layer, Layers, Setting, Source, Value, read};
 use phone_core::snapshot::RoleView;
-use phone_core::sound::{DeviceChoice, DeviceWish, Processing, SoundRole};
+use phone_core::sound::{DeviceChoice, DeviceWish, SoundRole};
 use phone_core::{Command, Private, Snapshot};
 use serde::{Deserialize, Serialize};
 
@@ -32,9 +32,6 @@ pub(crate) struct Settings {
     pub(crate) microphone: RoleSettings,
     pub(crate) speaker: RoleSettings,
     pub(crate) ringer: RoleSettings,
-    /// What is done to the microphone's sound.
-    #[serde(skip_serializing_if = "Processing::is_usual")]
-    pub(crate) processing: Processing,
     /// Chosen in the window, by key. Keys of a later version are kept as they are.
     #[serde(skip_serializing_if = "toml::Table::is_empty")]
     pub(crate) chosen: toml::Table,
@@ -89,7 +86,6 @@ impl Settings {
             speaker: role(&snapshot.sound.speaker, Setting::SoundSpeaker, &before.speaker),
             ringer: role(&snapshot.sound.ringer, Setting::SoundRinger, &before.ringer),
             also_ring: snapshot.sound.also_ring.clone(),
-            processing: snapshot.sound.processing,
             chosen: chosen_values(snapshot, before),
         }
     }
@@ -119,9 +115,6 @@ impl Settings {
         }
         if !self.also_ring.is_empty() {
             commands.push(Command::AlsoRing(self.also_ring.clone()));
-        }
-        if !self.processing.is_usual() {
-            commands.push(Command::SetProcessing(self.processing));
         }
         commands
     }
@@ -362,7 +355,8 @@ fn private_file(path: &Path) -> io::Result<fs::File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phone_core::sound::NoiseReduction;
+    use phone_core::sound::{NoiseReduction, Processing};
+    use phone_core::{Input, Phone, PhoneConfig};
 
     /// A folder of its own per test, removed at the end.
     struct Folder(PathBuf);
@@ -400,24 +394,22 @@ mod tests {
             },
             ringer: RoleSettings::default(),
             also_ring: vec!["tv".to_owned()],
-            processing: Processing {
-                cancel_echo: Some(false),
-                reduce_noise: Some(NoiseReduction::Strong),
-                even_out: true,
-            },
             chosen: toml::toml! { "window.theme" = "dark"
             from_the_future = 7 },
         }
     }
 
     #[test]
-    fn processing_that_was_chosen_is_asked_for_at_the_next_start() {
-        let mut snapshot = Snapshot::default();
-        let usual = Settings::of(&snapshot, &Settings::default());
-        assert!(!usual.commands().iter().any(|command| matches!(command, Command::SetProcessing(_))));
-        snapshot.sound.processing = some_settings().processing;
-        let kept = Settings::of(&snapshot, &Settings::default());
-        assert!(kept.commands().contains(&Command::SetProcessing(some_settings().processing)));
+    fn processing_that_was_chosen_is_so_at_the_next_start() {
+        let now = crate::clock::now();
+        let wanted =
+            Processing { cancel_echo: Some(false), reduce_noise: Some(NoiseReduction::Strong), even_out: true };
+        let mut phone = Phone::new(PhoneConfig::default(), now);
+        assert_eq!(Settings::of(&phone.snapshot(), &Settings::default()).chosen, toml::Table::new());
+        phone.handle(now, Input::Command(Command::SetProcessing(wanted)));
+        let kept = Settings::of(&phone.snapshot(), &Settings::default());
+        let config = PhoneConfig { settings: kept.chosen(), ..PhoneConfig::default() };
+        assert_eq!(Phone::new(config, now).snapshot().sound.processing, wanted);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{Phone, PhoneConfig, notice};
 use crate::hold;
 use crate::media::RelayPolicy;
 use crate::policy::{Effective, Layer, Layers, Lock, Setting, Source, Value, resolve};
-use crate::sound::{DeviceChoice, SoundCommand, SoundRole};
+use crate::sound::{DeviceChoice, Processing, SoundCommand, SoundRole};
 
 /// A session is kept this much longer here than the service says, so that the service's own end comes first.
 const GRACE: Duration = Duration::from_mins(1);
@@ -169,6 +169,16 @@ impl Phone {
         self.settings_decided(now);
     }
 
+    /// What differs from what holds is the user's choice; the rest stays as whoever decided it.
+    pub(super) fn choose_processing(&mut self, now: Instant, wanted: Processing) {
+        let before = self.sound.processing.settings();
+        for ((setting, value), (_, old)) in wanted.settings().into_iter().zip(before) {
+            if value != old {
+                self.choose_setting(now, setting, Some(value));
+            }
+        }
+    }
+
     /// Changed policies or files: at once, or when the last call has ended.
     pub(super) fn replace_settings(&mut self, now: Instant, layers: Layers) {
         if self.calls.is_empty() {
@@ -213,11 +223,22 @@ impl Phone {
         }
     }
 
+    /// What is done to the microphone's sound is what the settings say.
+    pub(super) fn settle_processing(&mut self) {
+        let processing = Processing::of(&self.rules.effective);
+        if self.sound.processing != processing {
+            self.changed();
+            self.sound.processing = processing;
+            self.sound(SoundCommand::Process(processing));
+        }
+    }
+
     fn settings_decided(&mut self, now: Instant) {
         if self.rules.decide() {
             self.changed();
         }
         self.settle_devices();
+        self.settle_processing();
         self.hold.set_idle_limit(self.rules.idle_limit());
         // Never on where the service ends the session anyway.
         let held = self.settings.held_session && self.rules.effective.is_on(Setting::PersistentConnection);

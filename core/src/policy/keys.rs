@@ -3,7 +3,7 @@
 use super::schema::{Change, Default, Entry, Format, Kind, Layer, Platform, UserRight};
 
 /// How many settings there are.
-pub const COUNT: usize = 22;
+pub const COUNT: usize = 25;
 
 /// The registry key below `HKEY_LOCAL_MACHINE` and `HKEY_CURRENT_USER`.
 pub const REGISTRY: &str = "SOFTWARE\\Policies\\Offhook";
@@ -49,6 +49,12 @@ pub enum Setting {
     SoundSpeaker,
     /// Ringer
     SoundRinger,
+    /// Cancel echo
+    SoundCancelEcho,
+    /// Reduce noise
+    SoundReduceNoise,
+    /// Automatic level
+    SoundEvenOut,
     /// Theme
     WindowTheme,
     /// Text size
@@ -80,6 +86,9 @@ impl Setting {
         Self::SoundMicrophone,
         Self::SoundSpeaker,
         Self::SoundRinger,
+        Self::SoundCancelEcho,
+        Self::SoundReduceNoise,
+        Self::SoundEvenOut,
         Self::WindowTheme,
         Self::WindowTextSize,
         Self::WindowReduceMotion,
@@ -446,6 +455,66 @@ pub static SCHEMA: [Entry; COUNT] = [
         provision: &[],
         user: UserRight::Any,
         option: None,
+        change: Change::Nothing,
+        platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
+    },
+    Entry {
+        setting: Setting::SoundCancelEcho,
+        key: "sound.cancel_echo",
+        policy: "EchoCancellation",
+        group: "Sound",
+        title: "Cancel echo",
+        text: "Takes out of the microphone what the speaker plays. automatic: on every device but a virtual one, whose sound another program has processed already.",
+        also: &["AEC", "acoustic echo", "echo cancellation"],
+        kind: Kind::Choice(&["automatic", "always", "never"]),
+        format: Format::Free,
+        default: Default::Text("automatic"),
+        unit: "",
+        mandatory: true,
+        recommended: true,
+        provision: &[],
+        user: UserRight::Any,
+        option: Some("--cancel-echo"),
+        change: Change::Nothing,
+        platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
+    },
+    Entry {
+        setting: Setting::SoundReduceNoise,
+        key: "sound.reduce_noise",
+        policy: "NoiseReduction",
+        group: "Sound",
+        title: "Reduce noise",
+        text: "Takes noise around the user out of the microphone's sound. automatic: normal on every device but a virtual one.",
+        also: &["noise suppression", "denoise"],
+        kind: Kind::Choice(&["automatic", "off", "normal", "strong"]),
+        format: Format::Free,
+        default: Default::Text("automatic"),
+        unit: "",
+        mandatory: true,
+        recommended: true,
+        provision: &[],
+        user: UserRight::Any,
+        option: Some("--reduce-noise"),
+        change: Change::Nothing,
+        platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
+    },
+    Entry {
+        setting: Setting::SoundEvenOut,
+        key: "sound.even_out",
+        policy: "AutomaticLevel",
+        group: "Sound",
+        title: "Automatic level",
+        text: "Brings quiet and loud voices to the same level before they are sent. The volume of the system is never touched.",
+        also: &["AGC", "automatic gain control"],
+        kind: Kind::Boolean,
+        format: Format::Free,
+        default: Default::Boolean(false),
+        unit: "",
+        mandatory: true,
+        recommended: true,
+        provision: &[],
+        user: UserRight::Any,
+        option: Some("--even-out"),
         change: Change::Nothing,
         platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
     },

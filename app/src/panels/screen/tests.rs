@@ -488,6 +488,23 @@ fn each_switch_of_the_voice_asks_for_itself_and_keeps_the_others() {
     }
 }
 
+/// A locked switch says who decided it, and pressing it asks the phone, which says no with the same reason.
+#[test]
+fn a_managed_switch_of_the_voice_says_who_decided_it() {
+    let mut layers = Layers::default();
+    let policy = || Source::new(Layer::MandatoryMachine, "10.json");
+    let managed = "Managed by your organisation: policy for this computer 10.json";
+    layers.set(Setting::SoundEvenOut, Value::Bool(true), policy());
+    let mut picture = with_sound(snapshot(vec![]));
+    assert!(!sound_page(picture.clone()).shows(managed));
+    picture.settings = Arc::new(resolve(&layers));
+    picture.sound.processing = Processing::of(&picture.settings);
+    let mut desk = sound_page(picture);
+    assert!(desk.shows(managed) && !desk.shows(text::EVEN_OUT_NOTE));
+    desk.press("Automatic level");
+    assert_eq!(desk.asked(), [Command::SetProcessing(Processing::default())]);
+}
+
 #[test]
 fn row_57_a_built_in_pair_is_told_to_use_a_headset() {
     let mut picture = with_sound(snapshot(vec![]));

@@ -3,7 +3,11 @@
 use super::*;
 use crate::Input;
 use crate::output::Output;
-use crate::sound::{DeviceChoice, DeviceWish, OpenedBecause, SoundCommand, SoundDevice, SoundEvent, SoundRole};
+use crate::policy::{Layer, Layers, Setting, Source, Value};
+use crate::sound::{
+    DeviceChoice, DeviceWish, NoiseReduction, OpenedBecause, Processing, SoundCommand, SoundDevice, SoundEvent,
+    SoundRole,
+};
 
 const NONE: [u8; 0] = [];
 
@@ -68,4 +72,48 @@ fn row_54_a_choice_means_a_device_that_is_there() {
         assert_eq!(pick(DeviceChoice::Ranked(vec![DeviceWish::Named(pattern.into())])), Some(found), "{pattern}");
     }
     assert_eq!(DeviceChoice::FollowSystem.pick(SoundRole::Speaker, &[]), None);
+}
+
+/// What the sound side is told to do to the microphone's sound, and the ids of problems told meanwhile.
+fn processed(phone: &mut Phone) -> (Vec<Processing>, Vec<&'static str>) {
+    let (mut told, mut problems) = (Vec::new(), Vec::new());
+    while let Some(output) = phone.poll() {
+        match output {
+            Output::Sound(SoundCommand::Process(processing)) => told.push(processing),
+            Output::Event(Event::Problem(notice)) => problems.push(notice.id),
+            _ => {}
+        }
+    }
+    (told, problems)
+}
+
+#[test]
+fn row_58_processing_is_what_settings_say_and_a_policy_cannot_be_switched_off() {
+    let now = crate::media::testing::epoch();
+    let text = |word: &str| Value::Text(word.to_owned());
+    let mut layers = Layers::default();
+    layers.set(Setting::SoundReduceNoise, text("strong"), Source::new(Layer::File, "offhook.toml"));
+    layers.set(Setting::SoundCancelEcho, text("always"), Source::new(Layer::MandatoryMachine, "10.json"));
+    let config = PhoneConfig { settings: layers.clone(), ..PhoneConfig::default() };
+    let mut phone = Phone::with_secret(config, now, [9; 32]);
+    let start = Processing { cancel_echo: Some(true), reduce_noise: Some(NoiseReduction::Strong), even_out: false };
+    assert_eq!(processed(&mut phone), (vec![start], vec![]), "from the start");
+
+    // The window asks for the whole; only what differs is a choice, and the file's word stays the file's.
+    let louder = Processing { even_out: true, ..start };
+    phone.handle(now, Input::Command(Command::SetProcessing(louder)));
+    assert_eq!(processed(&mut phone), (vec![louder], vec![]));
+    let settings = phone.snapshot().settings;
+    let origin = |setting| settings.get(setting).map(|resolved| resolved.origin.layer);
+    assert_eq!(origin(Setting::SoundEvenOut), Some(Layer::Chosen));
+    assert_eq!(origin(Setting::SoundReduceNoise), Some(Layer::File));
+
+    phone.handle(now, Input::Command(Command::SetProcessing(Processing { cancel_echo: Some(false), ..louder })));
+    assert_eq!(processed(&mut phone), (vec![], vec!["setting-managed"]));
+    assert_eq!(phone.snapshot().sound.processing, louder);
+
+    // The policy goes while the phone runs: the canceller is the phone's choice again.
+    layers.unset(Setting::SoundCancelEcho, Layer::MandatoryMachine);
+    phone.handle(now, Input::Command(Command::ReplaceSettings(Box::new(layers))));
+    assert_eq!(processed(&mut phone), (vec![Processing { cancel_echo: None, ..louder }], vec![]));
 }
