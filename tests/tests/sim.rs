@@ -14,6 +14,8 @@ mod persistent;
 mod properties;
 #[path = "sim/relay.rs"]
 mod relay;
+#[path = "sim/rows.rs"]
+mod rows;
 #[path = "sim/settings.rs"]
 mod settings;
 #[path = "sim/transfer.rs"]

@@ -12,7 +12,7 @@ impl World {
     pub fn administer(&mut self, method: Method, path: &str, body: &Value) -> (u16, Value) {
         let token = match self.admin_token.take() {
             Some(token) => token,
-            None => self.admin_sign_in(),
+            None => self.fresh_token(),
         };
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let http = ex::HttpRequest {
@@ -28,8 +28,8 @@ impl World {
         (reply.status, serde_json::from_str(&reply.body).unwrap_or_default())
     }
 
-    /// The OAuth code grant, as the first user.
-    fn admin_sign_in(&mut self) -> String {
+    /// A token of the first user, by the OAuth code grant.
+    pub fn fresh_token(&mut self) -> String {
         // The pair of RFC 7636, appendix B.
         let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
