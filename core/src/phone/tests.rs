@@ -2,6 +2,7 @@
 
 mod calls;
 mod connect;
+mod edges;
 mod foreign;
 mod held;
 mod orders;

@@ -14,8 +14,8 @@ use crate::output::{HttpBody, Method};
 use crate::redact::Private;
 use crate::snapshot::SignInStep;
 
-/// After this many reconnects on one channel the next one takes a new channel.
-const MAX_SOFT_RECONNECTS: u32 = 9;
+/// After this many streams on one channel, the first included, the next one takes a new channel.
+const MAX_STREAMS: u32 = 10;
 /// Time for the last requests of a sign-out.
 const SIGN_OUT_LIMIT: Duration = Duration::from_secs(2);
 
@@ -198,14 +198,14 @@ impl GenesysLine {
             return;
         }
         self.step = SignInStep::Connecting;
-        if self.soft_reconnects >= MAX_SOFT_RECONNECTS {
+        if self.streams_on_channel >= MAX_STREAMS {
             self.hard = true;
         }
         if self.hard {
             self.channel = None;
             self.server_pings = false;
             self.hard = false;
-            self.soft_reconnects = 0;
+            self.streams_on_channel = 0;
         }
         let Some(channel) = self.channel.clone() else {
             if !self.in_flight(&Purpose::Channel) {
@@ -214,7 +214,7 @@ impl GenesysLine {
             }
             return;
         };
-        self.soft_reconnects += 1;
+        self.streams_on_channel += 1;
         let Some(streaming) = self.hosts.as_ref().map(|hosts| hosts.streaming.clone()) else { return };
         let link = LinkId(self.links.next());
         self.stream = Some(super::Stream::new(link));

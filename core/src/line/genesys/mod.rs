@@ -106,7 +106,7 @@ pub struct GenesysLine {
     subscribed: Option<String>,
     /// The next connect needs a new channel.
     hard: bool,
-    soft_reconnects: u32,
+    streams_on_channel: u32,
     /// Made once and kept over reconnects: re-invites are addressed to it.
     resource: String,
     stream: Option<Stream>,
@@ -196,7 +196,7 @@ impl GenesysLine {
             channel: None,
             subscribed: None,
             hard: false,
-            soft_reconnects: 0,
+            streams_on_channel: 0,
             resource: entropy.uuid(),
             stream: None,
             been_ready: false,

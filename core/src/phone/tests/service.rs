@@ -455,6 +455,11 @@ impl Service {
         self.notification("conversations", &body)
     }
 
+    /// The phone's full JID.
+    pub fn full(&self) -> &str {
+        &self.full
+    }
+
     pub fn notification(&self, topic: &str, body: &Value) -> String {
         let json = json!({"topicName": topic, "eventBody": body, "metadata": {}}).to_string();
         let json = json.replace('&', "&amp;").replace('<', "&lt;");
