@@ -1,9 +1,9 @@
 //! `cargo xtask run` and `cargo xtask screenshots`: the program as a user starts it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::install::{BUILD, WINDOW, XVFB, install};
 use crate::tools::{cargo, code_of, has_display, must, root, show_and_run};
@@ -28,28 +28,36 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
 }
 
 fn offhook(arguments: &[&str]) -> Result<ExitCode> {
-    let start = ["run", "--package", "phone_app", "--bin", "offhook", "--"];
-    show_and_run(&mut cargo(&[&start[..], arguments].concat())).map(code_of)
+    show_and_run(Command::new(build()?).args(arguments).current_dir(root())).map(code_of)
+}
+
+/// Builds the program and says where it is. For the whole workspace, because then its dependencies have the features
+/// they have in the tests: what `cargo xtask test` built is used again (docs/decisions/0004-one-dev-profile.md).
+fn build() -> Result<PathBuf> {
+    must(&mut cargo(&["build", "--workspace", "--bin", "offhook"]))?;
+    // Cargo puts it where it put this program.
+    let own = std::env::current_exe().context("the folder of the built programs could not be found")?;
+    Ok(own.with_file_name(format!("offhook{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// Draws every panel on a virtual display, where all machines draw the same.
 pub fn screenshots(folder: &str, only: Option<&str>) -> Result<ExitCode> {
     install(&[BUILD, WINDOW], "Offhook")?;
-    let build = ["build", "--package", "phone_app", "--bin", "offhook"];
-    must(&mut cargo(&build))?;
-    let mut arguments =
-        vec!["run", "--quiet", "--package", "phone_app", "--bin", "offhook", "--", "screenshots", folder];
+    let offhook = build()?;
+    let mut arguments = vec!["screenshots", folder];
     arguments.extend(only.iter().flat_map(|only| ["--only", *only]));
     let mut command = if cfg!(target_os = "linux") {
         install(&[XVFB], "a picture")?;
         let mut command = Command::new("xvfb-run");
         command.args(["--auto-servernum", "--server-args=-screen 0 1920x1400x24"]);
-        command.arg(cargo(&[]).get_program()).args(arguments).current_dir(root());
+        command.arg(offhook).args(arguments).current_dir(root());
         // The same renderer everywhere, and a display of our own even in a Wayland session.
         command.env("LIBGL_ALWAYS_SOFTWARE", "1").env_remove("WAYLAND_DISPLAY");
         command
     } else {
-        cargo(&arguments)
+        let mut command = Command::new(offhook);
+        command.args(arguments).current_dir(root());
+        command
     };
     must(&mut command)?;
     eprintln!("The pictures are in {}.", root().join(Path::new(folder)).display());
