@@ -16,6 +16,9 @@ use crate::widgets::button::{self, Button, Face};
 use crate::widgets::control::{self, Control, Region};
 use crate::widgets::{Icon, paint};
 
+/// Two lines of small text below the control of a row.
+const NOTE_BELOW: f32 = 28.0;
+
 /// Text sizes in percent.
 pub const TEXT_SIZES: [u16; 4] = [100, 125, 150, 200];
 
@@ -79,9 +82,15 @@ impl Column {
     }
 }
 
-/// Name and origin at the left of a row; gives what is left for the control.
+/// Name and origin at the left of a row; gives what is left for the control. A tall row has the note below both.
 pub(super) fn words(ui: &Ui, row: Rect, name: &str, note: &str, control_width: f32) -> Rect {
     let colors = palette(ui);
+    if row.height() >= size::ROW_LIST + NOTE_BELOW && !note.is_empty() {
+        let (first, below) = row.split_top_bottom_at_y(row.top() + size::ROW_LIST - 8.0);
+        let control = words(ui, first, name, "", control_width);
+        paint::text(ui, pos2(row.left() + 16.0, below.top()), row.width() - 28.0, note, Type::Small, colors.muted);
+        return control;
+    }
     let mut rest = Rect::from_min_max(pos2(row.left() + 16.0, row.top()), pos2(row.right() - 12.0, row.bottom()));
     let control_width = control_width.min(rest.width());
     let control = paint::cut_right(&mut rest, control_width, 12.0);
@@ -178,6 +187,14 @@ fn link(ui: &Ui, column: &mut Column, name: &'static str, note: &str, page: Page
     touch.clicked.then_some(Action::Go(page))
 }
 
+/// A row that says who decided it has the whole sentence below its control.
+fn row_height(snapshot: &Snapshot, setting: Setting) -> f32 {
+    match snapshot.settings.lock(setting) {
+        Some(Lock::Policy(_)) => size::ROW_LIST + NOTE_BELOW,
+        _ => size::ROW_LIST,
+    }
+}
+
 /// Who decided a row that the user cannot change; else what is said of it anyway.
 fn lock_note(snapshot: &Snapshot, setting: Setting, otherwise: &'static str) -> String {
     match snapshot.settings.lock(setting) {
@@ -194,7 +211,8 @@ fn appearance(
     metrics: &Metrics,
 ) -> Option<Action> {
     column.head(ui, text::APPEARANCE);
-    let rows = column.card(ui, &[size::ROW_LIST; 3]);
+    let settings = [Setting::WindowTheme, Setting::WindowTextSize, Setting::WindowReduceMotion];
+    let rows = column.card(ui, &settings.map(|setting| row_height(snapshot, setting)));
     let [theme, zoom, motion] = rows.as_slice() else { return None };
     let mut action = None;
     let wide = if metrics.small { 204.0 } else { 228.0 };

@@ -201,7 +201,7 @@ fn processing_ui(ui: &Ui, column: &mut Column, card: &ProcessingCard, metrics: &
     column.head(ui, text::YOUR_VOICE);
     let rows = column.card(ui, &[size::ROW_LIST; 3]);
     let [echo, noise, level] = rows.as_slice() else { return None };
-    let wide = if metrics.small { 188.0 } else { 216.0 };
+    let wide = if metrics.small { 204.0 } else { 240.0 };
     let asked = card.asked;
     let [echo_lock, noise_lock, level_lock] = card.locks.each_ref().map(Option::as_deref);
     let mut wanted: Option<Processing> = None;
