@@ -166,21 +166,28 @@ impl Toolchain {
         Ok(())
     }
 
-    /// Cargo with this compiler. Its results have a folder of their own: two compilers in one would build everything anew
-    /// each time they take turns.
-    pub fn cargo(&self, arguments: &[&str]) -> Command {
+    /// A program that calls this compiler in place of the system's.
+    fn with_compiler(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let usr = self.usr();
         let path = std::env::var("PATH").unwrap_or_default() + ":" + &usr.join("bin").display().to_string();
-        let c_flags: Vec<String> =
-            self.places().iter().rev().map(|(from, to)| format!("-ffile-prefix-map={from}={to}")).collect();
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut command = Command::new(program);
         command
-            .args(arguments)
-            .args(["--target", WINDOWS])
             .current_dir(root())
             .env("PATH", path)
             .env("RUSTC", usr.join("bin/rustc"))
-            .env("LD_LIBRARY_PATH", usr.join("lib/x86_64-linux-gnu"))
+            .env("LD_LIBRARY_PATH", usr.join("lib/x86_64-linux-gnu"));
+        command
+    }
+
+    /// Cargo with this compiler. Its results have a folder of their own: two compilers in one would build everything anew
+    /// each time they take turns.
+    pub fn cargo(&self, arguments: &[&str]) -> Command {
+        let c_flags: Vec<String> =
+            self.places().iter().rev().map(|(from, to)| format!("-ffile-prefix-map={from}={to}")).collect();
+        let mut command = self.with_compiler(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command
+            .args(arguments)
+            .args(["--target", WINDOWS])
             .env("CARGO_TARGET_DIR", root().join("target/windows"))
             .env("CARGO_ENCODED_RUSTFLAGS", self.remapping().join("\u{1f}"))
             .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", LINKER)
@@ -190,5 +197,30 @@ impl Toolchain {
             .env("CFLAGS_x86_64_pc_windows_gnu", c_flags.join(" "))
             .env("CXXFLAGS_x86_64_pc_windows_gnu", c_flags.join(" "));
         command
+    }
+
+    /// Compiles the whole program for Apple's processors up to the linker, which needs what only a Mac has. The C parts are
+    /// compiled by zig, which brings a libc's headers for it.
+    pub fn check_macos(&self) -> Result<()> {
+        let zig = self.folder.join("zig");
+        let builder = zig.join("bin/cargo-zigbuild");
+        if !builder.exists() {
+            eprintln!("Fetching a C compiler for macOS into target/cross: 100 MB, 420 MB unpacked");
+            must(
+                Command::new("python3")
+                    .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"])
+                    .arg(&zig)
+                    .args(["ziglang==0.17.1", "cargo-zigbuild==0.24.0"]),
+            )?;
+        }
+        let mut command = self.with_compiler(builder);
+        command
+            .args(["check", "--locked", "-p", "phone_app", "--bin", "offhook"])
+            .args(["-Zbuild-std=std,panic_unwind", "--target", "aarch64-apple-darwin"])
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("CARGO_ZIGBUILD_ZIG_PATH", zig.join("ziglang/zig"))
+            .env("CARGO_TARGET_DIR", root().join("target/macos-check"))
+            .env("MACOSX_DEPLOYMENT_TARGET", "11.0");
+        must(&mut command)
     }
 }

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail, ensure};
 
 use crate::cross::{Toolchain, WINDOWS};
-use crate::install::{BUILD, LINUX_PACKAGES, WINDOW, WINDOWS_CHECK, install};
-use crate::tools::{cargo, code_of, must, root, show_and_run};
+use crate::install::{BUILD, LINUX_PACKAGES, MACOS_CHECK, WINDOW, WINDOWS_CHECK, install};
+use crate::tools::{cargo, must, root};
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum System {
@@ -24,7 +24,7 @@ pub fn dist(system: System, check: bool) -> Result<ExitCode> {
     match system {
         System::Linux => linux(check),
         System::Windows => windows(check),
-        System::Macos => show_and_run(&mut packager(&["macos"])).map(code_of),
+        System::Macos => macos(check),
     }
 }
 
@@ -46,6 +46,22 @@ fn packs_the_same_again(words: &[&str], sums: &str) -> Result<()> {
     ensure!(one == two, "packed twice, the packages differ:\n{one}and\n{two}");
     eprintln!("Packed twice, the packages are the same, byte for byte.");
     Ok(())
+}
+
+fn macos(check: bool) -> Result<ExitCode> {
+    must(&mut packager(&["macos"]))?;
+    if check {
+        if cfg!(target_os = "macos") {
+            eprintln!(
+                "not run: the type check, because this is a Mac; packaging/macos/build.sh builds the program itself"
+            );
+        } else {
+            install(&[BUILD, MACOS_CHECK], "the type check for macOS")?;
+            Toolchain::get()?.check_macos()?;
+            eprintln!("The program is right for aarch64-apple-darwin as far as the compiler tells; it was not linked.");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn linux(check: bool) -> Result<ExitCode> {

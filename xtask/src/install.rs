@@ -41,6 +41,9 @@ pub const LINUX_PACKAGES: &[&str] =
 /// A Windows to try programs and installers in, and what signs and looks at pictures.
 pub const WINDOWS_CHECK: &[&str] = &["wine", "wine64", "xvfb", "xauth", "imagemagick", "openssl", "osslsigncode"];
 
+/// What fetches a C compiler for macOS.
+pub const MACOS_CHECK: &[&str] = &["python3", "python3-pip"];
+
 /// A window without a display.
 pub const XVFB: &[&str] = &["xvfb", "xauth"];
 
