@@ -247,6 +247,7 @@ pub enum DiagnosePlan {
 /// A small real service with made-up users: sign-in, stations, calls between users, echo, music, a speaking caller,
 /// and a TURN server. It checks what phones send and says which rule one broke. A practice ground and a test peer,
 /// not a server for production.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Faults, each with @TIME to inject it that long after the start instead of at once:
