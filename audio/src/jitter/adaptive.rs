@@ -5,7 +5,6 @@
 //! | the next packet is there | decoded |
 //! | it is missing, a later one is there and carries it | recovered from that one |
 //! | it is missing, a later one is there | made up by the codec until the later one's turn |
-//! | it comes after all, a little late | faded into what was made up and is not heard yet |
 //! | nothing is there | made up, and time stands still: the delay grows when the packet comes after all |
 //! | nothing for [`STARVED`] | silence, and filling again when packets come |
 //! | the delay is above the target | a pitch period is left out |
@@ -33,10 +32,10 @@ const STARVED_IN_PAUSE: i64 = 30 * SAMPLE_RATE_HZ as i64;
 /// Made-up sound fades from here on, and is silent from there on.
 const FADE_START: i64 = 120 * MS;
 const FADE_END: i64 = 1000 * MS;
-/// Above the target by this much, sound is shortened, never to less than the target, so that it does not swing.
+/// Above the target by this much, sound is shortened. Larger than half the largest step, so that it does not swing.
 const TOO_LATE: i64 = 10 * MS;
 /// Below the target by this much, sound is lengthened.
-const TOO_EARLY: i64 = 4 * MS;
+const TOO_EARLY: i64 = 5 * MS;
 /// Above the target by this much, every frame may be shortened, and with less care.
 const FAR_TOO_LATE: i64 = 60 * MS;
 const UNBEARABLE: i64 = 200 * MS;
@@ -66,10 +65,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 16 ms, 40 ms, 400 ms. The delay counts from the stream's fastest packet, so on a network with much jitter a packet
+    /// 15 ms, 40 ms, 400 ms. The delay counts from the stream's fastest packet, so on a network with much jitter a packet
     /// waits about half of it on average.
     fn default() -> Self {
-        Self { least: Duration::from_millis(16), start: Duration::from_millis(40), most: Duration::from_millis(400) }
+        Self { least: Duration::from_millis(15), start: Duration::from_millis(40), most: Duration::from_millis(400) }
     }
 }
 
@@ -105,10 +104,6 @@ pub struct AdaptiveBuffer {
     packet_samples: i64,
     in_dtx: bool,
     concealing: bool,
-    /// In the pull that goes on.
-    made_up_now: bool,
-    /// Samples that were counted as concealed and then not heard: the packet came after all.
-    unheard: u64,
     last_stretch: Option<Instant>,
     /// Shares of lost packets and of packets that carry their predecessor (0–1), smoothed over [`MEMORY`].
     loss: f32,
@@ -139,8 +134,6 @@ impl AdaptiveBuffer {
             packet_samples: 2 * FRAME,
             in_dtx: false,
             concealing: false,
-            made_up_now: false,
-            unheard: 0,
             last_stretch: None,
             loss: 0.0,
             redundancy: 0.0,
@@ -275,9 +268,6 @@ impl AdaptiveBuffer {
         }
         let carries = self.decoder.carries_previous(payload);
         self.in_dtx = payload.len() <= DTX_BYTES;
-        // Not a packet was given up for this one: it is only late, and what was made up for it is still in the queue.
-        let on_its_turn = waiting.timestamp == self.next_timestamp;
-        let made_up = self.held.max(0) as usize;
         let decoded = self.decoder.decode(payload, &mut self.scratch);
         self.slots.done(waiting.sequence);
         self.next_sequence = waiting.sequence + 1;
@@ -291,13 +281,7 @@ impl AdaptiveBuffer {
         let count = sound.len();
         let waited = now.saturating_duration_since(waiting.arrival).as_secs_f64()
             + (self.queue.len() + count / 2) as f64 / f64::from(SAMPLE_RATE_HZ);
-        if on_its_turn && self.concealing {
-            let overlap = self.queue.merge(sound, made_up);
-            self.unheard += overlap as u64;
-            self.queue.push(sound.get(overlap..).unwrap_or_default());
-        } else {
-            self.queue.push(sound);
-        }
+        self.queue.push(sound);
         self.packet_samples = count as i64;
         self.next_timestamp += count as i64;
         self.concealing = false;
@@ -347,13 +331,10 @@ impl AdaptiveBuffer {
         }
         let quiet = room.iter().all(|x| x.abs() < 1e-4);
         self.queue.push(room);
-        let counted = (count as u64).saturating_sub(self.unheard);
-        self.unheard = self.unheard.saturating_sub(count as u64);
-        self.statistics.concealed_samples += counted;
+        self.statistics.concealed_samples += count as u64;
         if quiet {
-            self.statistics.silent_concealed_samples += counted;
+            self.statistics.silent_concealed_samples += count as u64;
         }
-        self.made_up_now = true;
         if !self.concealing {
             self.concealing = true;
             self.statistics.concealment_events += 1;
@@ -391,7 +372,7 @@ impl AdaptiveBuffer {
                 FAR_TOO_LATE.. => Care::Fast,
                 _ => Care::Fine,
             };
-            if let Some(removed) = stretch::shorten(self.queue.pending_mut(), excess as usize, care) {
+            if let Some(removed) = stretch::shorten(self.queue.pending_mut(), (excess + 2 * MS) as usize, care) {
                 self.queue.drop_front(removed);
                 self.statistics.removed_samples_for_acceleration += removed as u64;
                 self.last_stretch = Some(now);
@@ -476,14 +457,14 @@ impl JitterBuffer for AdaptiveBuffer {
             *frame = Frame::SILENCE;
             return Pulled::Nothing;
         }
-        self.made_up_now = false;
+        let made_up = self.statistics.concealed_samples;
         if self.lateness(now) - self.target() > HOPELESS {
             self.drop_the_past(now);
         }
         while self.queue.len() < FRAME_SAMPLES {
             self.fetch(now);
         }
-        if !self.made_up_now {
+        if self.statistics.concealed_samples == made_up {
             self.stretch(now);
             while self.queue.len() < FRAME_SAMPLES {
                 self.fetch(now);
@@ -498,7 +479,7 @@ impl JitterBuffer for AdaptiveBuffer {
             }
             self.phase = Phase::Quiet;
         }
-        if self.made_up_now { Pulled::Concealed } else { Pulled::Played }
+        if self.statistics.concealed_samples > made_up { Pulled::Concealed } else { Pulled::Played }
     }
 
     fn set_decoder(&mut self, decoder: Box<dyn Decoder>) {
@@ -549,18 +530,6 @@ impl Queue {
     fn push(&mut self, more: &[f32]) {
         let room = Self::CAPACITY - self.sound.len();
         self.sound.extend_from_slice(more.get(..room.min(more.len())).unwrap_or_default());
-    }
-
-    /// Fades from the last `most` samples (at most those of a frame) over to the start of `sound`. Gives how many
-    /// samples of it were used up.
-    fn merge(&mut self, sound: &[f32], most: usize) -> usize {
-        let count = self.len().min(most).min(FRAME_SAMPLES).min(sound.len());
-        let from = self.sound.len() - count;
-        for (n, (old, new)) in self.sound.iter_mut().skip(from).zip(sound).enumerate() {
-            let mix = (n as f32 + 0.5) / count as f32;
-            *old = *old * (1.0 - mix) + new * mix;
-        }
-        count
     }
 
     fn push_front(&mut self, more: &[f32]) {
