@@ -16,8 +16,8 @@ use crate::widgets::button::{self, Button, Face};
 use crate::widgets::control::{self, Control, Region};
 use crate::widgets::{Icon, paint};
 
-/// Two lines of small text below the control of a row.
-const NOTE_BELOW: f32 = 28.0;
+/// Beside a note that has the width of the row.
+const NOTE_MARGIN: f32 = 28.0;
 
 /// Text sizes in percent.
 pub const TEXT_SIZES: [u16; 4] = [100, 125, 150, 200];
@@ -85,10 +85,17 @@ impl Column {
 /// Name and origin at the left of a row; gives what is left for the control. A tall row has the note below both.
 pub(super) fn words(ui: &Ui, row: Rect, name: &str, note: &str, control_width: f32) -> Rect {
     let colors = palette(ui);
-    if row.height() >= size::ROW_LIST + NOTE_BELOW && !note.is_empty() {
+    if row.height() > size::ROW_LIST && !note.is_empty() {
         let (first, below) = row.split_top_bottom_at_y(row.top() + size::ROW_LIST - 8.0);
         let control = words(ui, first, name, "", control_width);
-        paint::text(ui, pos2(row.left() + 16.0, below.top()), row.width() - 28.0, note, Type::Small, colors.muted);
+        paint::text(
+            ui,
+            pos2(row.left() + 16.0, below.top()),
+            row.width() - NOTE_MARGIN,
+            note,
+            Type::Small,
+            colors.muted,
+        );
         return control;
     }
     let mut rest = Rect::from_min_max(pos2(row.left() + 16.0, row.top()), pos2(row.right() - 12.0, row.bottom()));
@@ -188,9 +195,11 @@ fn link(ui: &Ui, column: &mut Column, name: &'static str, note: &str, page: Page
 }
 
 /// A row that says who decided it has the whole sentence below its control.
-fn row_height(snapshot: &Snapshot, setting: Setting) -> f32 {
+fn row_height(ui: &Ui, width: f32, snapshot: &Snapshot, setting: Setting) -> f32 {
     match snapshot.settings.lock(setting) {
-        Some(Lock::Policy(_)) => size::ROW_LIST + NOTE_BELOW,
+        Some(lock @ Lock::Policy(_)) => {
+            size::ROW_LIST + paint::text_height(ui, width - NOTE_MARGIN, &text::lock_sentence(lock), Type::Small)
+        }
         _ => size::ROW_LIST,
     }
 }
@@ -212,7 +221,7 @@ fn appearance(
 ) -> Option<Action> {
     column.head(ui, text::APPEARANCE);
     let settings = [Setting::WindowTheme, Setting::WindowTextSize, Setting::WindowReduceMotion];
-    let rows = column.card(ui, &settings.map(|setting| row_height(snapshot, setting)));
+    let rows = column.card(ui, &settings.map(|setting| row_height(ui, column.width - 2.0, snapshot, setting)));
     let [theme, zoom, motion] = rows.as_slice() else { return None };
     let mut action = None;
     let wide = if metrics.small { 204.0 } else { 228.0 };
