@@ -85,6 +85,19 @@ impl Pulse {
         ]
     }
 
+    /// The same server through a door that lets in its own user only, for a client that has another server's cookie.
+    pub fn environment_with_a_foreign_cookie(&self) -> Vec<(&'static str, String)> {
+        let socket = self.scratch.file("guarded");
+        self.pactl(&["load-module", "module-native-protocol-unix", &format!("socket={}", socket.display())]);
+        let cookie = self.scratch.file("cookie");
+        std::fs::write(&cookie, [7; 256]).unwrap();
+        let mut environment = self.environment();
+        environment.retain(|(name, _)| *name != "PULSE_SERVER");
+        environment.push(("PULSE_SERVER", format!("unix:{}", socket.display())));
+        environment.push(("PULSE_COOKIE", cookie.display().to_string()));
+        environment
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.scratch.file("pulse.log")).unwrap_or_default()
     }

@@ -165,3 +165,15 @@ fn devices_are_listed_with_stable_ids_and_the_default_is_marked() {
     }
     assert!(!text.contains(".monitor"), "a monitor is no microphone\n{outcome}");
 }
+
+#[test]
+fn a_sound_server_that_made_itself_a_new_cookie_knows_its_user() {
+    let pulse = Pulse::start();
+    let environment = pulse.environment_with_a_foreign_cookie();
+    // Whether a server saw who asks was a matter of luck: about every second time.
+    for _ in 0..20 {
+        let outcome = offhook().args(["devices", "--json"]).envs(environment.clone()).finish(LIMIT);
+        outcome.assert_code(0);
+        assert!(outcome.stdout.join("\n").contains("pulseaudio:mic"), "{outcome}");
+    }
+}

@@ -65,6 +65,10 @@ impl Connection {
             .ok_or_else(|| std::io::Error::new(std::io::ErrorKind::NotFound, "no PulseAudio socket"))?;
         let socket = UnixStream::connect(path)?;
         socket.set_read_timeout(Some(ANSWER_LIMIT))?;
+        // With this set on either end the system writes on each message whose it is (unix(7)). The service sets it on its
+        // own end only after it took the connection: what came sooner was anonymous, and refused where the cookie is
+        // another's.
+        socket2::SockRef::from(&socket).set_passcred(true)?;
         let mut socket = BufReader::with_capacity(ROOM, socket);
         let cookie = pulseaudio::cookie_path_from_env().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
         let auth = AuthParams { version: MAX_VERSION, supports_shm: false, supports_memfd: false, cookie };

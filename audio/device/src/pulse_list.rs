@@ -5,7 +5,7 @@ use std::ffi::CStr;
 
 use phone_audio::sound::{Class, DeviceInfo, SoundError};
 use pulseaudio::protocol::{
-    self, ChannelVolume, Command, Prop, Props, ProtocolError, ServerInfo, SinkInfo, SourceInfo, Volume,
+    self, ChannelVolume, Command, Prop, Props, ProtocolError, PulseError, ServerInfo, SinkInfo, SourceInfo, Volume,
 };
 
 use crate::catalog;
@@ -18,6 +18,10 @@ pub fn list() -> Result<Vec<DeviceInfo>, SoundError> {
             SoundError::Failed("the sound service does not answer".to_owned())
         }
         ProtocolError::Io(_) => SoundError::NoServer,
+        ProtocolError::ServerError(PulseError::AccessDenied | PulseError::AuthKey) => SoundError::Failed(
+            "the sound service does not let this user in (it runs for another user, or PULSE_COOKIE is wrong)"
+                .to_owned(),
+        ),
         other => SoundError::Failed(format!("the sound service does not tell its devices: {other}")),
     })
 }
