@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -65,6 +66,7 @@ pub struct WindowOptions {
 #[derive(Default)]
 pub struct WakeSlot {
     ctx: OnceLock<egui::Context>,
+    quits: AtomicBool,
 }
 
 impl WakeSlot {
@@ -81,6 +83,12 @@ impl WakeSlot {
             ctx.send_viewport_cmd(ViewportCommand::Close);
             ctx.request_repaint();
         }
+    }
+
+    /// Closes the window without a question, from any thread; a call is hung up.
+    pub fn quit(&self) {
+        self.quits.store(true, Ordering::Relaxed);
+        self.close();
     }
 
     /// What `phone_io::start` wants as its wake.
@@ -163,6 +171,7 @@ pub fn run_window(options: WindowOptions) -> anyhow::Result<()> {
             prepare(&creation.egui_ctx, &preferences);
             wake.fill(&creation.egui_ctx);
             let mut window = Window::new(link, preferences, Instant::now());
+            window.wake = wake;
             window.start_practice = start_practice;
             window.settings_file = settings_file;
             window.later_starts = Some(later_starts);
@@ -222,6 +231,8 @@ pub struct Window<L> {
     later_starts: Option<Receiver<Option<String>>>,
     /// The user has answered the question about the call.
     may_close: bool,
+    /// The system says that the window has to close.
+    wake: Arc<WakeSlot>,
     checks: Checks,
     /// At least one frame was.
     drawn: bool,
@@ -246,6 +257,7 @@ impl<L: Link> Window<L> {
             report: Report::default(),
             later_starts: None,
             may_close: false,
+            wake: Arc::default(),
             checks: Checks::default(),
             drawn: false,
         }
@@ -313,6 +325,7 @@ impl<L: Link> Window<L> {
         }
         if ui.input(|input| input.viewport().close_requested())
             && !self.may_close
+            && !self.wake.quits.load(Ordering::Relaxed)
             && model::calls::in_call(&self.snapshot)
         {
             ui.ctx().send_viewport_cmd(ViewportCommand::CancelClose);

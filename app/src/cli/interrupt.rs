@@ -5,13 +5,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::{Exit, Failure};
 
+/// Who wants the program to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// Ctrl+C: a person who can be asked back.
+    User,
+    /// The user's session ends, or another program says so: nobody may be there to answer.
+    System,
+}
+
 /// Tells whether the user wants to stop.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
     /// Takes the signals from now on. `first` is called on another thread at the first one.
-    pub fn listen(first: impl Fn() + Send + 'static) -> Result<Self, Failure> {
+    pub fn listen(first: impl Fn(Asker) + Send + 'static) -> Result<Self, Failure> {
         let interrupt = Self::default();
         let came = Arc::clone(&interrupt.0);
         let failed = |error: std::io::Error| {
@@ -26,11 +35,11 @@ impl Interrupt {
             .name("signals".to_owned())
             .spawn(move || {
                 runtime.block_on(async {
-                    while wait().await.is_ok() {
+                    while let Ok(asker) = wait().await {
                         if came.swap(true, Ordering::Relaxed) {
                             std::process::exit(i32::from(Exit::Interrupted as u8));
                         }
-                        first();
+                        first(asker);
                     }
                 });
             })
@@ -44,18 +53,18 @@ impl Interrupt {
 }
 
 #[cfg(unix)]
-async fn wait() -> std::io::Result<()> {
+async fn wait() -> std::io::Result<Asker> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
-        _ = hang_up.recv() => Ok(()),
+        result = tokio::signal::ctrl_c() => result.map(|()| Asker::User),
+        _ = terminate.recv() => Ok(Asker::System),
+        _ = hang_up.recv() => Ok(Asker::System),
     }
 }
 
 #[cfg(not(unix))]
-async fn wait() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+async fn wait() -> std::io::Result<Asker> {
+    tokio::signal::ctrl_c().await.map(|()| Asker::User)
 }

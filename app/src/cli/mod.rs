@@ -85,13 +85,13 @@ fn start(arguments: &Arguments, voice: &mut Voice) -> Result<Exit, Failure> {
             }
             window::window(&settings, arguments.link.as_deref())
         }
-        Some(Task::Call(args)) => call::call(args, &settings, voice, &Interrupt::listen(|| {})?),
-        Some(Task::Listen(args)) => listen::listen(args, &settings, voice, &Interrupt::listen(|| {})?),
-        Some(Task::Diagnose(args)) => diagnose::diagnose(args, &settings, voice, &Interrupt::listen(|| {})?),
+        Some(Task::Call(args)) => call::call(args, &settings, voice, &Interrupt::listen(|_| {})?),
+        Some(Task::Listen(args)) => listen::listen(args, &settings, voice, &Interrupt::listen(|_| {})?),
+        Some(Task::Diagnose(args)) => diagnose::diagnose(args, &settings, voice, &Interrupt::listen(|_| {})?),
         Some(Task::Devices) => devices::devices(&settings, voice),
         Some(Task::Policy(args)) => policy::policy(args, &settings, voice),
         Some(Task::Phones(args)) => phones::phones(args, voice),
-        Some(Task::Exchange(args)) => exchange::exchange(args, voice, &Interrupt::listen(|| {})?),
+        Some(Task::Exchange(args)) => exchange::exchange(args, voice, &Interrupt::listen(|_| {})?),
         Some(Task::Manual) => manual(),
         Some(Task::Screenshots(args)) => window::screenshots(args),
     }

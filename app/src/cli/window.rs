@@ -13,7 +13,7 @@ use phone_io::secrets::{SavedAccount, saved_accounts};
 use super::args::ScreenshotArgs;
 use super::config::{self, Settings};
 use super::exit::{Exit, Failure};
-use super::interrupt::Interrupt;
+use super::interrupt::{Asker, Interrupt};
 use super::station::{checked_origin, is_loopback, live_sign_in, practice_options, start_phone, start_practice};
 use crate::app::{StartPractice, WakeSlot, WindowOptions, run_window};
 use crate::os::instance::{self, Instance};
@@ -44,9 +44,13 @@ pub fn window(settings: &Settings, link: Option<&str>) -> Result<Exit, Failure> 
     let allow_loopback = origin.as_deref().is_none_or(is_loopback);
     let handle = start_phone(settings, &sound, false, allow_loopback, wake.callback(), data_dir)?;
 
-    // Ctrl+C closes the window as its button does, which asks in a call; once more ends at once.
+    // Ctrl+C closes the window as its button does, which asks in a call; once more ends at once. When the user's session
+    // ends, calls are hung up without a question.
     let slot = Arc::clone(&wake);
-    let interrupt = Interrupt::listen(move || slot.close())?;
+    let interrupt = Interrupt::listen(move |asker| match asker {
+        Asker::User => slot.close(),
+        Asker::System => slot.quit(),
+    })?;
 
     // Outlives the window, so that sessions end cleanly before it does.
     let exchange: Arc<Mutex<Option<RunningExchange>>> = Arc::default();
