@@ -68,6 +68,7 @@ pub const MISSED: &str = "Missed";
 // Persistent connection
 pub const PERSISTENT: &str = "Persistent connection";
 pub const STOP: &str = "Stop";
+pub const WHY_PERSISTENT: &str = "Improves subsequent call handling speed";
 
 // A call
 pub const ANSWER: &str = "Answer";
@@ -161,6 +162,7 @@ pub fn not_tried(why: &NotMeasured) -> Option<String> {
         NotMeasured::Cancelled => return None,
         NotMeasured::Busy => "Something is being measured already. Wait until it is done.".to_owned(),
         NotMeasured::InCall => "Not during a call: the other side would hear it.".to_owned(),
+        NotMeasured::NoRecording => "The recording is erased already. Record again.".to_owned(),
         NotMeasured::DeviceChanged => "The device changed meanwhile. Try again.".to_owned(),
         NotMeasured::NoDevice { problem, .. } => sound_problem(problem),
         NotMeasured::Stuck { role: stuck } => {
@@ -319,6 +321,16 @@ pub fn warm_left(left: Option<Duration>) -> String {
     )
 }
 
+/// Why the persistent connection is worth having; set-up without and with it in milliseconds, and of how many calls.
+pub fn why_persistent(saving: Option<(f64, f64, usize)>) -> String {
+    match saving {
+        None => format!("{WHY_PERSISTENT}."),
+        Some((cold, warm, calls)) => {
+            format!("{WHY_PERSISTENT}: {:.1} s → {:.1} s over your last {calls} calls.", cold / 1_000.0, warm / 1_000.0)
+        }
+    }
+}
+
 pub fn rings_for(left: u64) -> String {
     format!("Rings for {left} more second{}", if left == 1 { "" } else { "s" })
 }
@@ -375,6 +387,12 @@ pub fn remedy(remedy: &phone_core::diagnose::Remedy) -> String {
 
 pub fn seconds(count: u64) -> String {
     format!("{count} s")
+}
+
+/// After a key made it louder or quieter.
+pub fn volume_is(what: SoundRole, value: u8) -> String {
+    let what = if what == SoundRole::Ringer { LEVEL_RING } else { LEVEL_CALLS };
+    format!("{what}: {}", percent(value))
 }
 
 pub fn percent(value: u8) -> String {

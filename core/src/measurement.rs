@@ -33,6 +33,10 @@ pub enum Measurement {
     /// Records 1–15 s of the microphone and plays it on the speaker: [`SoundFacts::input`] and the streams.
     /// Refused in a call.
     HearMyself { length: Duration },
+    /// Plays on the speaker what the last [`HearMyself`](Self::HearMyself) recorded. That stays in memory alone, and is
+    /// erased by any other measurement, by a call, and by [`Command::CancelMeasurement`](crate::Command::CancelMeasurement).
+    /// Refused in a call.
+    HearAgain,
 }
 
 /// Which ear of a speaker.
@@ -86,6 +90,9 @@ pub enum NotMeasured {
     /// Another device took over while it was measured.
     #[error("the device changed meanwhile")]
     DeviceChanged,
+    /// What was to be played again is erased.
+    #[error("there is no recording")]
+    NoRecording,
     #[error("the sound could not be analysed: {0}")]
     Failed(String),
 }

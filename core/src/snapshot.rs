@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::command::SpeakWith;
 use crate::event::{CallDirection, EndReason, Notice, Quality};
@@ -191,7 +191,8 @@ pub struct ConsultView {
 }
 
 /// Why a user has no phone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "why")]
 pub enum PhoneMissing {
     /// There is no phone object for this user.
     NotCreated,
@@ -298,4 +299,8 @@ pub struct RecentCall {
     pub ended: Instant,
     pub connected_s: Option<u64>,
     pub reason: EndReason,
+    /// It used a session that was already up.
+    pub warm: bool,
+    /// Milliseconds from dialling or answering to the first packet heard; `None`: nothing was heard.
+    pub setup_ms: Option<f64>,
 }

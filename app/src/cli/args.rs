@@ -215,6 +215,7 @@ Examples:
   offhook diagnose audio                                  sound only, with an echo measurement
   offhook diagnose full --exchange URL --report it.html   everything, with a page for IT
   offhook diagnose --demo --json --compare monday.json    for scripts; what changed since
+  offhook diagnose --rules                                every cause that is looked for
 
 Exit codes: 0 ready, 1 ready with warnings, 2 not ready, 3 could not run, 130 interrupted.")]
 pub struct DiagnoseArgs {
@@ -225,6 +226,10 @@ pub struct DiagnoseArgs {
     /// Write the result to this file; its name ends in .html, .txt or .json
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+
+    /// List every cause that is looked for, with its proof and its remedy, and check nothing
+    #[arg(long, conflicts_with_all = ["report", "compare"])]
+    pub rules: bool,
 
     /// Tell what changed since this older result (a .json report)
     #[arg(long, value_name = "OLD.json")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use phone_audio::sound::{Choice, Role};
-use phone_core::diagnose::catalogue::Group;
+use phone_core::diagnose::catalogue::{Group, RULES};
 use phone_core::diagnose::finding::{Sign, Verdict};
 use phone_core::diagnose::report::{MOST_BYTES, compare};
 use phone_core::diagnose::{Line as Result_, Plan, Report};
@@ -37,6 +37,10 @@ pub fn diagnose(
     voice: &mut Voice,
     interrupt: &Interrupt,
 ) -> Result<Exit, Failure> {
+    if args.rules {
+        list_rules(voice);
+        return Ok(Exit::Fine);
+    }
     let plan = args.plan.plan();
     let old = args.compare.as_deref().map(read_report).transpose()?;
     if let Some(file) = &args.report {
@@ -75,6 +79,18 @@ pub fn diagnose(
             _ => Exit::CouldNotRun,
         }
     })
+}
+
+/// The catalogue, a cause after the other.
+fn list_rules(voice: &mut Voice) {
+    let paint = voice.paint();
+    for rule in RULES {
+        let head = paint.text(Ink::Strong, &format!("{:<8} {}", rule.id, rule.cause));
+        let lines = [rule.verdict, &format!("Proof: {}", rule.evidence), &format!("→ {}", rule.remedy)];
+        let small = paint.text(Ink::Faint, &format!("{} · {}", rule.owner.words(), rule.source));
+        voice.print(&format!("{head}\n         {}\n         {small}\n", lines.join("\n         ")));
+        voice.say(&Line::Rule(rule));
+    }
 }
 
 /// A phone that is signed in, or one that only has sound.

@@ -68,6 +68,7 @@ pub fn sentence(line: &Line, paint: Paint) -> Option<String> {
         | Line::Found(_)
         | Line::Error(_)
         | Line::Check(_)
+        | Line::Rule(_)
         | Line::Change(_)
         | Line::Report(_) => return None,
     })

@@ -5,7 +5,7 @@
 use phone_audio::sound::Class;
 use phone_core::diagnose::catalogue::Group;
 use phone_core::diagnose::report::Change;
-use phone_core::diagnose::{Report, Verdict};
+use phone_core::diagnose::{Report, Rule, Verdict};
 use phone_core::event::{CallReport, Notice, Quality};
 use phone_core::snapshot::MicrophoneTime;
 use phone_core::sound::{OpenedBecause, SoundRole};
@@ -97,6 +97,8 @@ pub enum Line {
     Found(Found),
     /// One check of a diagnosis is done.
     Check(Checked),
+    /// One cause that is looked for.
+    Rule(&'static Rule),
     /// What changed since an older result.
     Change(Changed),
     /// The last line of a diagnosis.

@@ -339,9 +339,11 @@ impl Checker {
             self.facts.service = Some(facts::service(snapshot));
             if snapshot.standing == Standing::Ready {
                 self.facts.policy = Some(facts::policy(snapshot));
+                self.facts.session = Some(facts::session(snapshot));
             }
+            self.facts.failures = facts::failures(snapshot);
         }
-        self.complete(&["S1", "S2"]);
+        self.complete(&["S1", "S2", "S4", "S5"]);
         self.run(&["N5", "N6", "N7u", "N7t", "N7s", "N9", "N10", "N15", "N12", "N18"]);
         let full = matches!(self.scope, Scope::Plan(Plan::Full | Plan::Network));
         let depth = Depth {
@@ -523,7 +525,7 @@ fn media_hosts(snapshot: &Snapshot) -> Vec<String> {
 }
 
 /// A few milliseconds; a service that hangs shows in the measurement.
-fn read_mixer(snapshot: &Snapshot, role: SoundRole) -> Option<Mixer> {
+pub fn read_mixer(snapshot: &Snapshot, role: SoundRole) -> Option<Mixer> {
     let device = facts::device_of(snapshot, role)?;
     mixer(&device.id, role == SoundRole::Microphone)
 }

@@ -1,11 +1,13 @@
 //! From what the phone shows and measured to the facts that are judged.
 
 use phone_core::diagnose::facts::{
-    DeviceFacts, EchoFacts, Facts, MicrophoneFacts, OutputFacts, PathFacts, Permission, PolicyFacts, ServiceFacts,
-    SoundFacts,
+    DeviceFacts, Direction, EchoFacts, Facts, FailureFacts, MicrophoneFacts, Origin, OutputFacts, PathFacts,
+    Permission, PolicyFacts, ServiceFacts, SessionFacts, SoundFacts,
 };
+use phone_core::event::{CallDirection, EndReason};
 use phone_core::measurement::{self, Measured, Measurement, NotMeasured};
 use phone_core::media::MediaPath;
+use phone_core::policy::Setting;
 use phone_core::snapshot::{Snapshot, Standing};
 use phone_core::sound::{DeviceChoice, DeviceClass, SoundProblem, SoundRole};
 use phone_device::mixer::Mixer;
@@ -85,7 +87,7 @@ fn problem_of(why: &NotMeasured) -> Option<SoundProblem> {
         NotMeasured::Stuck { .. } => Some(SoundProblem::Failed("it is open, and no sound flows".to_owned())),
         NotMeasured::DeviceChanged => Some(SoundProblem::Failed("it went away meanwhile".to_owned())),
         NotMeasured::Failed(why) => Some(SoundProblem::Failed(why.clone())),
-        NotMeasured::Busy | NotMeasured::InCall | NotMeasured::Cancelled => None,
+        NotMeasured::Busy | NotMeasured::InCall | NotMeasured::Cancelled | NotMeasured::NoRecording => None,
     }
 }
 
@@ -200,7 +202,40 @@ pub fn service(snapshot: &Snapshot) -> ServiceFacts {
         phones: snapshot.phones.len() as u32,
         usable_phones: snapshot.phones.iter().filter(|phone| phone.refused.is_none()).count() as u32,
         phone_selected: snapshot.phones.iter().any(|phone| phone.selected && phone.refused.is_none()),
+        missing: snapshot.phone_missing.clone(),
     }
+}
+
+/// The settings of this sign-in against the service's, and how fast its calls were answered.
+pub fn session(snapshot: &Snapshot) -> SessionFacts {
+    let persistent = Setting::PersistentConnection;
+    let changed = snapshot.settings_changed.iter().flat_map(|changed| &changed.changes);
+    let incoming = || snapshot.recent.iter().filter(|call| call.direction == CallDirection::In);
+    SessionFacts {
+        persistent: Some(snapshot.settings.is_on(persistent)),
+        persistent_used: snapshot.session_settings.as_ref().map(|settings| settings.is_on(persistent)),
+        changed: changed.map(|change| (change.name.to_owned(), change.used.clone(), change.new.clone())).collect(),
+        answer_ms: incoming().filter_map(|call| call.setup_ms).collect(),
+        missed: incoming().filter(|call| call.reason == EndReason::NoAnswer).count() as u32,
+    }
+}
+
+/// Calls of this session that were refused, as far as the service says by whom.
+pub fn failures(snapshot: &Snapshot) -> Vec<FailureFacts> {
+    let out = snapshot.recent.iter().filter(|call| call.direction == CallDirection::Out);
+    out.filter(|call| call.reason == EndReason::NotFound)
+        .map(|_| FailureFacts {
+            method: "call".to_owned(),
+            direction: Direction::Out,
+            origin: Origin::Other,
+            status: Some(404),
+            unanswered: None,
+            server: "the service".to_owned(),
+            retry_after_s: None,
+            our_address: None,
+            challenge: None,
+        })
+        .collect()
 }
 
 pub fn policy(snapshot: &Snapshot) -> PolicyFacts {

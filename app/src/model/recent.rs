@@ -95,6 +95,8 @@ mod tests {
             ended,
             connected_s,
             reason,
+            warm: false,
+            setup_ms: None,
         }
     }
 

@@ -4,8 +4,11 @@ use std::time::Instant;
 
 use eframe::egui::{Align, Id, Rect, Role, Ui, pos2, vec2};
 use phone_core::Command;
+use phone_core::diagnose::Plan;
 
+use super::diagnostics::DiagnoseAction;
 use super::{Action, Page};
+use crate::diagnose::Scope;
 use crate::model::calls::Card;
 use crate::model::history::History;
 use crate::model::since;
@@ -32,6 +35,7 @@ fn main_items(signed_in: bool, card: Option<&Card>) -> Vec<Item> {
     let mut items = vec![
         Item::new(text::SAY_STATUS, "Ctrl+Shift+S", Action::SayStatus),
         Item::new(text::PAGE_SOUND, "", Action::Go(Page::Sound)),
+        Item::new(text::DIAG_QUICK, "F8", Action::Diagnose(DiagnoseAction::Start(Scope::Plan(Plan::Quick)))),
         Item::new(text::PAGE_SETTINGS, "Ctrl+2", Action::Go(Page::Settings)),
     ];
     if let Some(card) = card {

@@ -128,9 +128,12 @@ fn persistent_ui(ui: &mut Ui, rect: Rect, model: &Selector) -> Option<Action> {
         let button = Rect::from_center_size(right.center(), vec2(width, size::CONTROL_S));
         clicked = stop.add(ui, button).clicked;
     }
+    // Takes the focus, so that its tooltip is read also without a mouse.
+    let name = format!("{}. {}", text::PERSISTENT, model.persistent.line);
+    Control::new("persistent", &name).role(Role::Label).hint(&model.persistent.why).add(ui, rest.expand(4.0));
     let top = Rect::from_min_size(rest.min, vec2(rest.width(), 20.0));
-    paint::label(ui, top, Align::Min, text::PERSISTENT, Type::Body, colors.text);
+    paint::glyphs(ui, top, Align::Min, text::PERSISTENT, Type::Body, colors.text);
     let under = Rect::from_min_size(pos2(rest.left(), rest.top() + 20.0), vec2(rest.width(), 16.0));
-    paint::label(ui, under, Align::Min, &model.persistent.line, Type::Small, colors.muted);
+    paint::glyphs(ui, under, Align::Min, &model.persistent.line, Type::Small, colors.muted);
     clicked.then_some(Action::Send(Command::StopPersistentConnection))
 }

@@ -14,7 +14,7 @@ use crate::widgets::meter::{self, Needle};
 use crate::widgets::{Icon, paint};
 
 /// One press on quieter or louder, in percent.
-const STEP: u8 = 5;
+pub const STEP: u8 = 5;
 
 /// Rectangles of the device names, for the pop-up.
 pub type Anchors = [Rect; 2];

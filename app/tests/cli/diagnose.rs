@@ -160,6 +160,23 @@ fn an_exchange_that_is_not_there_is_the_cause_and_not_the_missing_sign_in() {
 }
 
 #[test]
+fn row_131_the_command_line_lists_every_rule_with_its_remedy_and_source() {
+    let outcome = offhook().args(["diagnose", "--rules", "--json"]).finish(LIMIT);
+    outcome.assert_code(0);
+    let told: Vec<Value> = outcome.events().into_iter().filter(|event| event["event"] == "rule").collect();
+    let ids: Vec<&str> = told.iter().filter_map(|rule| rule["id"].as_str()).collect();
+    let rules: Vec<&str> = phone_core::diagnose::catalogue::RULES.iter().map(|rule| rule.id).collect();
+    assert_eq!(ids, rules);
+    for rule in &told {
+        for field in ["cause", "evidence", "remedy", "source", "verified"] {
+            assert!(rule[field].as_str().is_some_and(|words| !words.is_empty()), "{field}: {rule}");
+        }
+    }
+    let text = offhook().args(["diagnose", "--rules"]).finish(LIMIT).stdout.join("\n");
+    assert!(rules.iter().all(|id| text.contains(id)), "{text}");
+}
+
+#[test]
 fn what_cannot_run_says_so_before_it_starts() {
     offhook().args(["diagnose", "network", "--json"]).finish(LIMIT).assert_code(3);
     let outcome = offhook().args(["diagnose", "--demo", "--json", "--report", "x.pdf"]).finish(LIMIT);

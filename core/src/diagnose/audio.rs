@@ -1,6 +1,6 @@
 //! Judges the sound devices and what they delivered.
 
-use super::facts::{DeviceFacts, Facts, MicrophoneFacts, OutputFacts, Permission, RivalFacts};
+use super::facts::{ButtonFacts, DeviceFacts, Facts, MicrophoneFacts, OutputFacts, Permission, RivalFacts};
 use super::finding::{Cause, Evidence, Line, Remedy, RemedyRole, Verdict};
 use super::limits::Limits;
 use super::words::{count, db, ms, percent};
@@ -57,7 +57,20 @@ pub fn line(check: &str, facts: &Facts, limits: &Limits) -> Option<Line> {
         "A7" => facts.ringer.as_ref().map_or_else(|| skipped("The ringer was not opened"), |f| output(check, f)),
         "A8" => echo(check, facts, limits),
         "A9" => path(check, facts),
-        "A5" | "A11" => skipped("Not in this version"),
+        "A5" => match facts.sounds_right {
+            None => skipped("Not asked: only the sound check step by step does"),
+            Some(true) => Line::new(check, Verdict::Pass, "You sound right to yourself"),
+            Some(false) => Line::new(check, Verdict::Warn, "You do not sound right to yourself"),
+        },
+        "A11" => facts.buttons.map_or_else(
+            || skipped("Not asked: only the sound check step by step does"),
+            |buttons| match (buttons.volume, buttons.mute) {
+                (true, true) => Line::new(check, Verdict::Pass, "Volume and mute arrive"),
+                (true, false) => Line::new(check, Verdict::Pass, "Volume arrives; mute was not seen"),
+                (false, true) => Line::new(check, Verdict::Pass, "Mute arrives; volume was not seen"),
+                (false, false) => Line::new(check, Verdict::Warn, "No press arrived"),
+            },
+        ),
         _ => return None,
     })
 }
@@ -315,6 +328,13 @@ pub fn causes(facts: &Facts, limits: &Limits) -> Vec<Cause> {
         }
     }
     echoes(facts, limits, &mut causes);
+    if facts.buttons == Some(ButtonFacts::default()) {
+        let name = facts.microphone.as_ref().map_or("the headset", |microphone| microphone.name.as_str());
+        causes.push(
+            Cause::new("DX-H1", 0.6, false, Remedy::CheckAgain)
+                .because(Evidence::bad(format!("Presses that arrived of {name}"), "none")),
+        );
+    }
     causes
 }
 

@@ -3,10 +3,18 @@
 //! All of it can be written to a report and read again, so that an old result can be judged and compared later.
 //! `None` always means: not measured. Times are in milliseconds, levels in dBFS (0 is a full-scale sine), shares 0–1.
 
+mod trunk;
+
 use serde::{Deserialize, Serialize};
+
+pub use trunk::{
+    Broke, CallFlowFacts, ChallengeFacts, Direction, FailureFacts, HeaderFacts, Origin, RoutingFacts, SessionFacts,
+    TlsFacts, TlsFault, TrunkFacts, Unanswered,
+};
 
 use super::catalogue::Symptom;
 use crate::media::TurnTransport;
+use crate::snapshot::PhoneMissing;
 use crate::sound::{DeviceClass, SoundProblem};
 
 /// Everything that was measured in one run.
@@ -18,8 +26,11 @@ pub struct Facts {
     pub microphone: Option<MicrophoneFacts>,
     /// Other microphones, listened to because the one in use was silent.
     pub rivals: Vec<RivalFacts>,
+    /// What the user said of their own recording: that it sounds right; `None`: not asked.
+    pub sounds_right: Option<bool>,
     pub speaker: Option<OutputFacts>,
     pub ringer: Option<OutputFacts>,
+    pub buttons: Option<ButtonFacts>,
     pub echo: Option<EchoFacts>,
     pub path: Option<PathFacts>,
     pub computer: Option<ComputerFacts>,
@@ -37,6 +48,12 @@ pub struct Facts {
     pub route: Option<RouteFacts>,
     pub service: Option<ServiceFacts>,
     pub policy: Option<PolicyFacts>,
+    pub session: Option<SessionFacts>,
+    pub routing: Option<RoutingFacts>,
+    pub failures: Vec<FailureFacts>,
+    pub trunk: Option<TrunkFacts>,
+    /// The last call, where its messages are known.
+    pub flow: Option<CallFlowFacts>,
 }
 
 /// The devices of this computer and which of them are used.
@@ -200,6 +217,16 @@ impl OutputFacts {
             heard_right: None,
         }
     }
+}
+
+/// Whether presses of the headset's buttons arrived while the user was asked to press them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ButtonFacts {
+    /// The system's volume of the headset moved.
+    pub volume: bool,
+    /// The system muted or unmuted it.
+    pub mute: bool,
 }
 
 /// What came back of a signal that was played.
@@ -441,6 +468,8 @@ pub struct ServiceFacts {
     pub phones: u32,
     pub usable_phones: u32,
     pub phone_selected: bool,
+    /// Why no phone can be used, where the service told.
+    pub missing: Option<PhoneMissing>,
 }
 
 /// What the site demands, and what calls do.

@@ -4,7 +4,7 @@ use super::catalogue::{self, Symptom};
 use super::facts::Facts;
 use super::finding::{Cause, Line, Verdict};
 use super::limits::Limits;
-use super::{audio, link, media, network, policy};
+use super::{audio, line as of_line, link, media, network, policy, trunk};
 
 /// The line of one check, from what was measured so far.
 pub fn line(check: &str, facts: &Facts, limits: &Limits) -> Line {
@@ -13,6 +13,8 @@ pub fn line(check: &str, facts: &Facts, limits: &Limits) -> Line {
         .or_else(|| link::line(check, facts, limits))
         .or_else(|| media::line(check, facts, limits))
         .or_else(|| policy::line(check, facts, limits))
+        .or_else(|| of_line::line(check, facts, limits))
+        .or_else(|| trunk::line(check, facts, limits))
         .unwrap_or_else(|| Line::new(check, Verdict::Skipped, "This version has no such check"))
 }
 
@@ -29,6 +31,8 @@ pub fn causes(facts: &Facts, limits: &Limits) -> Vec<Cause> {
     causes.extend(link::causes(facts, limits));
     causes.extend(media::causes(facts, limits));
     causes.extend(policy::causes(facts, limits));
+    causes.extend(of_line::causes(facts, limits));
+    causes.extend(trunk::causes(facts, limits));
     let mut best: Vec<Cause> = Vec::with_capacity(causes.len());
     for cause in causes {
         // Speaker and ringer may be the same device; one card for both.

@@ -33,6 +33,13 @@ pub struct Limits {
     pub quiet_s: u32,
     /// Input volume that moved by this many percent did not move by itself.
     pub volume_percent: f32,
+    /// From answer to sound; and calls it takes to say so.
+    pub answer_ms: f64,
+    pub answered_calls: usize,
+    /// Seconds after the answer in which both directions have sound.
+    pub one_way_s: f64,
+    /// Share of OPTIONS that may stay unanswered.
+    pub probes_lost: f64,
 }
 
 impl Default for Limits {
@@ -60,6 +67,10 @@ impl Default for Limits {
             free_memory_mb: 256,
             quiet_s: 30,
             volume_percent: 2.0,
+            answer_ms: 1_500.0,
+            answered_calls: 5,
+            one_way_s: 3.0,
+            probes_lost: 0.2,
         }
     }
 }

@@ -15,12 +15,14 @@ pub mod stun;
 
 mod audio;
 mod docs;
+mod line;
 mod link;
 mod media;
 mod network;
 mod policy;
 #[cfg(test)]
 mod tests;
+mod trunk;
 mod words;
 
 pub use catalogue::{Check, Group, Owner, Plan, Rule, Symptom};

@@ -182,7 +182,9 @@ fn signed_in(check: &str, facts: &Facts) -> Line {
 fn phone(check: &str, facts: &Facts) -> Line {
     match &facts.service {
         Some(service) if service.signed_in => {
-            if service.phone_selected {
+            if let Some(missing) = &service.missing {
+                Line::new(check, Verdict::Fail, super::line::phone_words(missing))
+            } else if service.phone_selected {
                 Line::new(check, Verdict::Pass, "Yes").value(count(service.usable_phones as usize, "phone"))
             } else if service.usable_phones == 0 {
                 Line::new(check, Verdict::Fail, "No phone is assigned to you")

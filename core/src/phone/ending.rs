@@ -79,6 +79,8 @@ impl Phone {
             ended: now,
             connected_s: call.connected.map(|at| now.saturating_duration_since(at).as_secs()),
             reason,
+            warm: call.warm,
+            setup_ms: call.setup().total,
         });
         if let Some(session) = call.session.filter(|_| call.connected.is_some()) {
             self.count(session, call.id, Count::End);

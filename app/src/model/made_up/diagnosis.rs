@@ -107,6 +107,7 @@ fn facts() -> Facts {
             phones: 1,
             usable_phones: 1,
             phone_selected: true,
+            missing: None,
         }),
         policy: Some(PolicyFacts::default()),
         ..Facts::default()

@@ -249,6 +249,8 @@ fn recent(name: &str, number: &str, queue: Option<&str>, ended: Instant) -> Rece
         ended,
         connected_s: Some(372),
         reason: EndReason::Hangup,
+        warm: true,
+        setup_ms: Some(310.0),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::model;
 use crate::model::calls::{Calls, HoldTile};
 use crate::os::preferences::Preferences;
 use crate::panels::diagnostics::{DiagnoseAction, View};
-use crate::panels::{Action, Page, Popup, devices, leave, menu, phones, tabs, transfer};
+use crate::panels::{Action, Page, Popup, devices, leave, menu, phones, sound_bar, tabs, transfer};
 use crate::shortcuts::{self, Asked};
 use crate::text;
 use crate::widgets::control;
@@ -110,6 +110,7 @@ impl Screen {
             Asked::QuickCheck => {
                 Some(Action::Diagnose(DiagnoseAction::Start(Scope::Plan(phone_core::diagnose::Plan::Quick))))
             }
+            Asked::Louder | Asked::Quieter => Some(self.turn_volume(asked == Asked::Louder, scene, calls)),
             Asked::NextPart | Asked::PreviousPart => {
                 self.focus_next = control::neighbour(ui.ctx(), asked == Asked::PreviousPart);
                 control::show_focus(ui.ctx());
@@ -119,6 +120,17 @@ impl Screen {
             Asked::Tab(index) => tabs::TABS.get(index).map(|(page, ..)| Action::Go(*page)),
             Asked::Quit => Some(Action::Quit),
         }
+    }
+
+    /// Of what is heard now: the ring while it rings, else the calls.
+    fn turn_volume(&mut self, louder: bool, scene: &Scene<'_>, calls: &Calls) -> Action {
+        let rings = calls.card.is_none() && !calls.incoming.is_empty();
+        let role = if rings { SoundRole::Ringer } else { SoundRole::Speaker };
+        let before = model::sound::role_of(scene.snapshot, role).volume_percent;
+        let step = sound_bar::STEP;
+        let percent = if louder { before.saturating_add(step).min(100) } else { before.saturating_sub(step) };
+        self.tell(text::volume_is(role, percent), scene.now);
+        Action::Send(Command::SetVolume { role, percent })
     }
 
     pub(super) fn dial_refused(&self, scene: &Scene<'_>) -> Option<&'static str> {

@@ -1,5 +1,7 @@
 //! The whole window, drawn without a display: what is on it, and what each press and each key asks for.
 
+mod diagnostics;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -316,6 +318,8 @@ fn an_empty_field_redials_or_says_why_not() {
         ended: started(),
         connected_s: Some(5),
         reason: phone_core::event::EndReason::Hangup,
+        warm: false,
+        setup_ms: Some(380.0),
     }];
     let mut desk = Desk::new(picture);
     desk.key(Modifiers::NONE, Key::Enter);

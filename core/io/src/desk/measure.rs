@@ -110,7 +110,8 @@ impl Measuring {
     }
 
     pub(super) fn needs_microphone(&self) -> bool {
-        !matches!(self.what, Measurement::Tone { .. }) && self.phase != MeasurementPhase::Playing
+        !matches!(self.what, Measurement::Tone { .. } | Measurement::HearAgain)
+            && self.phase != MeasurementPhase::Playing
     }
 
     /// The role it plays on.
@@ -128,7 +129,7 @@ impl Measuring {
 
     /// Cannot go on beside a call.
     pub(super) fn needs_quiet(what: Measurement) -> bool {
-        matches!(what, Measurement::Echo | Measurement::HearMyself { .. })
+        matches!(what, Measurement::Echo | Measurement::HearMyself { .. } | Measurement::HearAgain)
     }
 
     pub(super) fn is_disturbed_by_a_call(&self) -> bool {
@@ -150,8 +151,19 @@ impl Measuring {
                 samples(length)
             }
             Measurement::Echo => samples(echo::BEFORE + echo::AFTER),
-            Measurement::Tone { .. } => 0,
+            Measurement::Tone { .. } | Measurement::HearAgain => 0,
         }
+    }
+
+    /// What is to be played again.
+    pub(super) fn plays_again(&mut self, recording: Vec<f32>) {
+        self.source = recording;
+    }
+
+    /// What was recorded to be heard, once it was played whole.
+    pub(super) fn recorded(&self) -> Option<Vec<f32>> {
+        let heard = matches!(self.what, Measurement::HearMyself { .. } | Measurement::HearAgain);
+        heard.then(|| self.source.clone())
     }
 
     /// A microphone is open, now or from before.
@@ -218,7 +230,7 @@ impl Measuring {
     fn plays_now(&self) -> bool {
         match self.what {
             Measurement::Echo => self.near.len() >= samples(echo::BEFORE),
-            Measurement::Tone { .. } => self.phase == MeasurementPhase::Running,
+            Measurement::Tone { .. } | Measurement::HearAgain => self.phase == MeasurementPhase::Running,
             Measurement::HearMyself { .. } => self.phase == MeasurementPhase::Playing,
             Measurement::Listen { .. } | Measurement::Streams { .. } => false,
         }
@@ -330,7 +342,7 @@ impl Recording {
                 let (quiet, heard) = near.split_at_checked(mark.unwrap_or_default()).unwrap_or_default();
                 facts.echo = Some(words::echo_facts(&echo::analyse(quiet, &played, heard)));
             }
-            Measurement::Tone { .. } => {}
+            Measurement::Tone { .. } | Measurement::HearAgain => {}
         }
         Input::Sound(SoundEvent::Measured(Box::new(Measured { id, what, result: Ok(facts) })))
     }
@@ -357,7 +369,7 @@ fn within_limits(what: Measurement) -> Measurement {
         Measurement::HearMyself { length } => Measurement::HearMyself { length: between(length, 1_000, 15_000) },
         // A microphone plays nothing.
         Measurement::Tone { role: SoundRole::Microphone, side } => Measurement::Tone { role: SoundRole::Speaker, side },
-        Measurement::Tone { .. } | Measurement::Echo => what,
+        Measurement::Tone { .. } | Measurement::Echo | Measurement::HearAgain => what,
     }
 }
 

@@ -73,6 +73,8 @@ pub struct Desk {
     /// What is to be done to the microphone's sound.
     processing: Processing,
     measuring: Option<Measuring>,
+    /// What was recorded last to be heard, for as long as it may be asked for again.
+    recorded: Option<Vec<f32>>,
     ring_percent: u8,
     /// Measured, and not looked at yet.
     recording: Option<Box<Recording>>,
@@ -126,6 +128,7 @@ impl Desk {
             inputs: VecDeque::new(),
             processing: Processing::default(),
             measuring: None,
+            recorded: None,
             ring_percent: 100,
             recording: None,
         }
@@ -180,6 +183,7 @@ impl Desk {
             }
             SoundCommand::Measure { id, what } => self.measure(now, id, what),
             SoundCommand::CancelMeasurement(id) => {
+                self.recorded = None;
                 if self.measuring.as_ref().is_some_and(|measuring| measuring.id() == id) {
                     self.end_measurement(Err(NotMeasured::Cancelled));
                 }
@@ -265,6 +269,9 @@ impl Desk {
     /// Opens and closes devices, starts and stops the tick, as calls and tones need it.
     fn arrange(&mut self, now: Instant) {
         let in_call = self.sessions.values().any(DeskSession::in_call);
+        if in_call {
+            self.recorded = None;
+        }
         if in_call && self.measuring.as_ref().is_some_and(Measuring::is_disturbed_by_a_call) {
             self.end_measurement(Err(NotMeasured::InCall));
         }
@@ -396,6 +403,8 @@ impl Desk {
             Some(NotMeasured::Busy)
         } else if in_call && (rings || Measuring::needs_quiet(what)) || self.ringer.tone {
             Some(NotMeasured::InCall)
+        } else if what == Measurement::HearAgain && self.recorded.is_none() {
+            Some(NotMeasured::NoRecording)
         } else {
             None
         };
@@ -405,6 +414,9 @@ impl Desk {
             return;
         }
         let mut measuring = Measuring::new(now, id, what);
+        if let Some(recorded) = self.recorded.take().filter(|_| what == Measurement::HearAgain) {
+            measuring.plays_again(recorded);
+        }
         // What is open already serves; the slots are empty, so nothing can be refused.
         if let (Some(device), Some(reader)) = (&self.microphone.device, &self.microphone.reader)
             && measuring.needs_microphone()
@@ -464,6 +476,7 @@ impl Desk {
 
     fn end_measurement(&mut self, result: Result<(), NotMeasured>) {
         let Some(measuring) = self.measuring.take() else { return };
+        self.recorded = measuring.recorded().filter(|_| result.is_ok());
         for writer in [&self.speaker.writer, &self.ringer.writer].into_iter().flatten() {
             writer.health().set_ears(Ears::Both);
         }

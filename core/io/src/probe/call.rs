@@ -20,6 +20,8 @@ use crate::net::tls::Trust;
 /// A packet every 20 ms with 160 bytes, as a call has them.
 const SPACING: Duration = Duration::from_millis(20);
 const PAYLOAD: usize = 160;
+/// Packets in a second.
+const PER_SECOND: u32 = 50;
 /// For what is still on the way after the last one was sent.
 const REST: Duration = Duration::from_millis(600);
 /// Marks our packets.
@@ -30,6 +32,17 @@ const GATEWAY_SLOW: Duration = Duration::from_millis(150);
 
 /// Sends the packets of a call of this length, and says what mark the socket carries.
 pub async fn call(server: &IceServer, length: Duration, dscp: u8, trust: &Trust) -> (CallFacts, Option<MarkFacts>) {
+    watched_call(server, length, dscp, trust, |_| {}).await
+}
+
+/// The same, and tells each second as soon as its packets had time to come back.
+pub async fn watched_call(
+    server: &IceServer,
+    length: Duration,
+    dscp: u8,
+    trust: &Trust,
+    mut second: impl FnMut(CallFacts),
+) -> (CallFacts, Option<MarkFacts>) {
     let transport = match server {
         IceServer::Turn { transport, .. } => Some(*transport),
         IceServer::Stun { .. } => None,
@@ -43,7 +56,7 @@ pub async fn call(server: &IceServer, length: Duration, dscp: u8, trust: &Trust)
     let mark = MarkFacts { configured: dscp, effective: near.dscp, echoed: None };
     near.permit(far.relayed.ip());
     far.permit(near.relayed.ip());
-    let (result, gateway) = tokio::join!(talk(&mut near, &mut far, length), watch_gateway(length));
+    let (result, gateway) = tokio::join!(talk(&mut near, &mut far, length, &mut second), watch_gateway(length));
     match result {
         Ok(tally) => tally.write(&mut facts),
         Err(why) => facts.failed = Some(why),
@@ -86,6 +99,19 @@ impl Tally {
         }
     }
 
+    /// The figures of the second that begins with this packet.
+    fn second(&self, first: u32) -> CallFacts {
+        let range = first..first + PER_SECOND;
+        let back: Vec<Duration> = self.back.range(range.clone()).map(|(_, time)| *time).collect();
+        let (sent, received) = (self.sent.range(range).count() as u64, back.len() as u64);
+        let loss = (sent > 0).then(|| 1.0 - received as f64 / sent as f64);
+        let mean = back.iter().sum::<Duration>().as_secs_f64() * 1_000.0 / received.max(1) as f64;
+        let round_trip_ms = (received > 0).then_some(mean);
+        let jitter_ms = (received > 0).then_some(self.jitter * 1_000.0);
+        let mos = quality::mos(round_trip_ms, jitter_ms, loss);
+        CallFacts { seconds: 1.0, sent, received, loss, round_trip_ms, jitter_ms, mos, ..CallFacts::default() }
+    }
+
     fn write(&self, facts: &mut CallFacts) {
         let (sent, received) = (self.sent.len() as u64, self.back.len() as u64);
         facts.seconds = self.took.as_secs_f64();
@@ -120,7 +146,12 @@ fn number_of(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(*number))
 }
 
-async fn talk(near: &mut Relay, far: &mut Relay, length: Duration) -> Result<Tally, String> {
+async fn talk(
+    near: &mut Relay,
+    far: &mut Relay,
+    length: Duration,
+    second: &mut impl FnMut(CallFacts),
+) -> Result<Tally, String> {
     let mut tally = Tally::default();
     // The first packets wait for their permissions; they open the way and are not counted.
     for warm in 0..3_u32 {
@@ -140,6 +171,10 @@ async fn talk(near: &mut Relay, far: &mut Relay, length: Duration) -> Result<Tal
                 tally.sent.insert(next, clock::now());
                 near.send(far.relayed, packet(next)).await?;
                 next += 1;
+                // A second is told when the one after it is over.
+                if next.is_multiple_of(PER_SECOND) && next > PER_SECOND {
+                    second(tally.second(next - 2 * PER_SECOND));
+                }
             }
             result = pump(near, far, &mut tally) => result?,
         }
@@ -153,6 +188,9 @@ async fn talk(near: &mut Relay, far: &mut Relay, length: Duration) -> Result<Tal
         limited(left, pump(near, far, &mut tally)).await.transpose()?;
     }
     tally.took = clock::now().saturating_duration_since(start);
+    if let Some(last) = count.checked_sub(PER_SECOND) {
+        second(tally.second(last));
+    }
     Ok(tally)
 }
 
@@ -273,6 +311,26 @@ mod tests {
         assert_eq!((facts.sent, facts.received, facts.reordered, facts.duplicates), (10, 4, 1, 1));
         assert!((facts.loss.unwrap() - 0.6).abs() < 1e-9);
         assert!(facts.round_trip_ms.unwrap() > 29.0 && facts.mos.unwrap() < 2.5, "{facts:?}");
+    }
+
+    #[test]
+    fn each_second_has_its_own_figures() {
+        let start = clock::now();
+        let mut tally = Tally::default();
+        for number in 0..100_u32 {
+            let sent = start + SPACING * number;
+            tally.sent.insert(number, sent);
+            // Half of the first second is lost, and the other one is slow.
+            if number >= 50 || number.is_multiple_of(2) {
+                let time = if number < 50 { 10 } else { 200 };
+                tally.returned(sent + Duration::from_millis(time), number);
+            }
+        }
+        let (first, second) = (tally.second(0), tally.second(50));
+        assert_eq!((first.sent, first.received, first.loss), (50, 25, Some(0.5)));
+        assert_eq!((second.received, second.loss), (50, Some(0.0)));
+        assert!((second.round_trip_ms.unwrap() - 200.0).abs() < 1e-6, "{second:?}");
+        assert!(first.mos < second.mos, "{first:?} {second:?}");
     }
 
     #[test]

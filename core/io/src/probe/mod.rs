@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use tokio::net::lookup_host;
 
-pub use call::{binding, call};
+pub use call::{binding, call, watched_call};
 pub use computer::{Load, other_phones};
 pub use names::names;
 pub use reach::{proxy, reach};

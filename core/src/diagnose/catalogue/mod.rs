@@ -5,12 +5,29 @@
 //! desks rely on them.
 
 mod checks;
+mod line_rules;
 mod rules;
 
 use serde::{Deserialize, Serialize};
 
 pub use checks::CHECKS;
-pub use rules::RULES;
+use line_rules::LINE_RULES;
+use rules::MEASURED_RULES;
+
+/// Every cause there is a rule for.
+pub const RULES: &[Rule] = &ALL_RULES;
+const ALL_RULES: [Rule; MEASURED_RULES.len() + LINE_RULES.len()] = joined(MEASURED_RULES, LINE_RULES);
+
+#[expect(clippy::indexing_slicing, reason = "runs in the compiler, which refuses an index that is too large")]
+const fn joined<const COUNT: usize>(first: &[Rule], second: &[Rule]) -> [Rule; COUNT] {
+    let mut all = [first[0]; COUNT];
+    let mut index = 0;
+    while index < COUNT {
+        all[index] = if index < first.len() { first[index] } else { second[index - first.len()] };
+        index += 1;
+    }
+    all
+}
 
 /// What the user notices, in the user's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,7 +99,7 @@ impl Owner {
 }
 
 /// One cause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// For instance `DX-02d`.
     pub id: &'static str,

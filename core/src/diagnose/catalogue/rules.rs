@@ -1,4 +1,4 @@
-//! The causes, in the order of their ids.
+//! The causes that sound, network and service prove, in the order of their ids.
 
 use super::Owner::{It, ItOrProvider, Nobody, You, YouOrIt};
 use super::Rule;
@@ -12,7 +12,7 @@ const LIMITS: &str = "published limits of Twilio and Operata";
 const HEADSETS: &str = "Genesys Cloud audio quality best practices";
 const DAY: &str = "2026-11-25";
 
-pub const RULES: &[Rule] = &[
+pub const MEASURED_RULES: &[Rule] = &[
     Rule {
         id: "DX-02a",
         cause: "Blocked by the system",
@@ -265,6 +265,17 @@ pub const RULES: &[Rule] = &[
         symptoms: &[Echo],
         source: HEADSETS,
         verified: DAY,
+    },
+    Rule {
+        id: "DX-H1",
+        cause: "Headset buttons do nothing",
+        verdict: "The buttons of your headset do not reach this computer.",
+        evidence: "You were asked to press volume and mute, and neither moved anything in the system.",
+        remedy: "Plug the headset in directly, or its own dongle; else use the buttons in Offhook.",
+        owner: You,
+        symptoms: &[NotHeard],
+        source: HEADSETS,
+        verified: "2026-11-26",
     },
     Rule {
         id: "DX-N1",

@@ -218,6 +218,32 @@ fn who_wants_to_hear_themselves_does() {
 }
 
 #[test]
+fn what_was_recorded_is_heard_again_until_it_is_erased() {
+    let mut sim = Sim::new();
+    assert_eq!(sim.refusal(Measurement::HearAgain), NotMeasured::NoRecording);
+    sim.room.0.lock().unwrap().said = sine(500.0, -20.0, 48_000 * 10).into();
+    sim.facts(Measurement::HearMyself { length: TWO_SECONDS });
+    for _ in 0..2 {
+        sim.room.0.lock().unwrap().heard.clear();
+        let facts = sim.facts(Measurement::HearAgain);
+        assert!(facts.input.is_none() && facts.speaker.is_some());
+        let room = sim.room.0.lock().unwrap();
+        let loud = room.heard.iter().filter(|x| x.abs() > 0.001).count();
+        assert!(loud.abs_diff(96_000) < 4_000, "{loud} samples, once");
+    }
+    // Leaving erases it, whatever runs.
+    sim.desk.command(sim.now, SoundCommand::CancelMeasurement(MeasurementId(99)));
+    assert_eq!(sim.refusal(Measurement::HearAgain), NotMeasured::NoRecording);
+    sim.facts(Measurement::HearMyself { length: TWO_SECONDS });
+    sim.facts(LISTEN);
+    assert_eq!(sim.refusal(Measurement::HearAgain), NotMeasured::NoRecording, "another measurement erases it");
+    sim.facts(Measurement::HearMyself { length: TWO_SECONDS });
+    sim.call();
+    sim.wait(Duration::from_millis(50));
+    assert_eq!(sim.refusal(Measurement::HearAgain), NotMeasured::InCall);
+}
+
+#[test]
 fn a_test_tone_sounds_on_one_side_and_the_call_has_both_again() {
     for (side, ears) in [(Side::Left, Ears::Left), (Side::Right, Ears::Right), (Side::Both, Ears::Both)] {
         let mut sim = Sim::new();

@@ -1,0 +1,94 @@
+//! The ways to the checks, and what each of them asks for.
+
+use phone_core::diagnose::catalogue::rule;
+use phone_core::diagnose::{Plan, Symptom};
+
+use super::*;
+use crate::diagnose::Scope;
+
+impl Desk {
+    /// All orders since the last time.
+    fn orders(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.harness.state_mut().orders)
+    }
+}
+
+fn at_rest() -> Snapshot {
+    let mut picture = with_sound(snapshot(vec![]));
+    picture.phones = vec![PhoneView {
+        id: "Office".to_owned(),
+        name: "Office".to_owned(),
+        site: "Madrid".to_owned(),
+        selected: true,
+        refused: None,
+        webrtc: true,
+    }];
+    picture
+}
+
+#[test]
+fn row_53_every_part_of_the_calls_panel_is_at_most_two_key_presses_away() {
+    type Part<'a> = (&'a str, Snapshot, &'a [(Modifiers, Key)], fn(&mut Desk) -> bool);
+    let parts: [Part<'_>; 8] = [
+        ("dial field", at_rest(), &[], |desk| desk.focused() == text::DIAL_HINT),
+        ("phone selector", at_rest(), &[(Modifiers::ALT, Key::P)], |desk| desk.focused() == "Office, Madrid · WebRTC"),
+        ("state", at_rest(), &[(CTRL_SHIFT, Key::S)], |desk| desk.shows("Ready")),
+        (
+            "the call, from another page",
+            talking(),
+            &[(Modifiers::COMMAND, Key::Num3), (Modifiers::COMMAND, Key::Num1)],
+            |desk| desk.shows("End call"),
+        ),
+        ("devices", at_rest(), &[(Modifiers::ALT, Key::D)], |desk| desk.shows(text::FOLLOW_SYSTEM)),
+        ("volume", at_rest(), &[(CTRL_SHIFT, Key::ArrowDown)], |desk| {
+            desk.asked() == [Command::SetVolume { role: SoundRole::Speaker, percent: 65 }] && desk.shows("Calls: 65 %")
+        }),
+        ("volume of the ring", ringing(), &[(CTRL_SHIFT, Key::ArrowDown)], |desk| {
+            desk.asked() == [Command::SetVolume { role: SoundRole::Ringer, percent: 95 }]
+        }),
+        ("diagnostics", at_rest(), &[(Modifiers::COMMAND, Key::Num2)], |desk| desk.shows(text::DIAG_CLAIM)),
+    ];
+    for (part, picture, keys, reached) in parts {
+        assert!(keys.len() <= 2, "{part}");
+        let mut desk = Desk::new(picture);
+        for (modifiers, key) in keys {
+            desk.key(*modifiers, *key);
+        }
+        assert!(reached(&mut desk), "{part}: the focus is on “{}”", desk.focused());
+    }
+}
+
+#[test]
+fn row_56_the_checks_start_from_the_panel_its_menu_and_a_key() {
+    let quick = [Order::Check(Scope::Plan(Plan::Quick))];
+    let mut desk = Desk::new(at_rest());
+    desk.press(text::TAB_DIAGNOSTICS);
+    desk.press("Quick check. Sound, network and service. 20 s");
+    assert_eq!(desk.orders(), quick);
+
+    let mut desk = Desk::new(at_rest());
+    desk.perform(Action::Toggle(Popup::Menu));
+    desk.press(text::DIAG_QUICK);
+    assert_eq!(desk.orders(), quick);
+
+    let mut desk = Desk::new(at_rest());
+    desk.key(Modifiers::NONE, Key::F8);
+    assert_eq!(desk.orders(), quick);
+}
+
+#[test]
+fn row_150_each_symptom_is_on_the_home_and_runs_only_what_can_prove_or_refute_its_causes() {
+    for symptom in Symptom::ALL {
+        let mut desk = Desk::new(at_rest());
+        desk.perform(Action::Go(Page::Diagnostics));
+        desk.press(symptom.words());
+        let scope = Scope::Symptom(symptom);
+        assert_eq!(desk.orders(), [Order::Check(scope)]);
+        let checks = scope.checks();
+        assert!(!checks.is_empty(), "{symptom:?}");
+        for check in checks {
+            let proves = check.rules.iter().filter_map(|id| rule(id)).any(|rule| rule.symptoms.contains(&symptom));
+            assert!(proves, "{symptom:?} runs {}, which proves nothing of it", check.id);
+        }
+    }
+}
