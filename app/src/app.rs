@@ -19,7 +19,9 @@ use phone_io::PhoneHandle;
 
 use crate::alert::Alert;
 use crate::checks::Checks;
+use crate::cli::config::data_dir;
 use crate::diagnose::Scope;
+use crate::diagnose::baseline::Baselines;
 use crate::model::history::History;
 use crate::model::{self, Levels};
 use crate::os::draws_in_software;
@@ -178,6 +180,7 @@ pub fn run_window(options: WindowOptions) -> anyhow::Result<()> {
             window.screen.slow_display = draws_in_software();
             window.screen.form = form;
             window.report = report;
+            window.checks = Checks::keeping(Baselines::below(data_dir()));
             if let Some(sign_in) = at_once {
                 window.carry_out_sign_in(sign_in, Instant::now());
             }
@@ -273,7 +276,7 @@ impl<L: Link> Window<L> {
         self.snapshot = self.link.snapshot();
         for taken in 0..EVENTS_PER_FRAME {
             let Some(event) = self.link.next_event() else { break };
-            self.checks.event(&event);
+            self.checks.event(&event, now, &self.snapshot);
             self.history.note(now, &event);
             if let Some(words) = notice(&event) {
                 self.screen.tell(words, now);
@@ -323,6 +326,11 @@ impl<L: Link> Window<L> {
         for order in orders {
             self.carry_out(ui.ctx(), order, now);
         }
+        // A result that was dropped on the window is there to be compared with.
+        if let Some(file) = ui.input(|input| input.raw.dropped_files.first().map(|file| file.path().to_owned())) {
+            self.screen.show_result(self.checks.view());
+            self.checks.compare_with_file(&file, ui.ctx());
+        }
         if ui.input(|input| input.viewport().close_requested())
             && !self.may_close
             && !self.wake.quits.load(Ordering::Relaxed)
@@ -353,8 +361,17 @@ impl<L: Link> Window<L> {
                     self.carry_out(ctx, Order::Send(command), now);
                 }
             }
+            Order::Wizard(asked) => {
+                let ctx_of_wake = ctx.clone();
+                let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || ctx_of_wake.request_repaint());
+                for command in self.checks.wizard(asked, now, &self.snapshot, self.link.meters(), wake) {
+                    self.carry_out(ctx, Order::Send(command), now);
+                }
+            }
             Order::Remedy(remedy) => self.checks.remedy(remedy, ctx),
             Order::SaveReport => self.checks.save(ctx),
+            Order::ShowOlder(shown) => self.checks.show_older(shown, ctx),
+            Order::CompareWith(index) => self.checks.compare_with(index),
             Order::Quit => {
                 self.may_close = true;
                 ctx.send_viewport_cmd(ViewportCommand::Close);
@@ -573,5 +590,43 @@ mod tests {
             |_, window| window.practice == Practice::Failed("the port is taken".to_owned()),
         );
         assert!(told);
+    }
+
+    #[derive(Debug)]
+    struct Dropped(PathBuf);
+
+    impl egui::DroppedFile for Dropped {
+        fn path(&self) -> &std::path::Path {
+            &self.0
+        }
+
+        fn bytes(&self) -> Result<Vec<u8>, String> {
+            std::fs::read(&self.0).map_err(|error| error.to_string())
+        }
+    }
+
+    #[test]
+    fn a_result_that_is_dropped_on_the_window_is_compared_with_and_another_file_is_refused() {
+        use crate::model::made_up::diagnosis::{healthy, wrong_microphone};
+
+        let scratch = phone_tests::process::Scratch::new("dropped");
+        let phone = Rc::new(FakePhone::default());
+        *phone.snapshot.borrow_mut() = Arc::new(snapshot(vec![]));
+        let mut harness = open(&phone, None);
+        let drop_file = |harness: &mut Harness<'_, Window<Rc<FakePhone>>>, name: &str, words: &str, expected: &str| {
+            let file = scratch.file(name);
+            std::fs::write(&file, words).unwrap();
+            harness.input_mut().dropped_files.push(Arc::new(Dropped(file)));
+            let told = phone_tests::process::wait_for(Duration::from_secs(20), || {
+                harness.step();
+                shows(harness, expected).then_some(())
+            });
+            assert!(told.is_some(), "“{expected}” is not shown");
+        };
+        drop_file(&mut harness, "good.json", &healthy().to_json(), text::DIAG_CHECK_FIRST);
+        harness.state_mut().checks = Checks::showing(wrong_microphone());
+        let when = phone_core::diagnose::report::moment(healthy().began_s);
+        drop_file(&mut harness, "good.json", &healthy().to_json(), &text::changed_since(&when));
+        drop_file(&mut harness, "other.json", "hello", "it is no result of a check");
     }
 }

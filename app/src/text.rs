@@ -8,6 +8,12 @@ use phone_core::measurement::NotMeasured;
 use phone_core::snapshot::{SettingChange, SignInStep};
 use phone_core::sound::{DeviceClass, OpenedBecause, SoundProblem, SoundRole};
 
+mod older;
+mod wizard;
+
+pub use older::*;
+pub use wizard::*;
+
 pub const PRODUCT: &str = "Offhook";
 
 // The strip
@@ -217,7 +223,6 @@ pub const DIAG_AGAIN: &str = "Check again";
 pub const DIAG_SHOW_ALL: &str = "Show all";
 pub const DIAG_SHOW_LESS: &str = "Show less";
 pub const DIAG_EXPORT: &str = "Save the result";
-pub const DIAG_CHANGED: &str = "Changed since the last check";
 pub const DIAG_COPIED: &str = "Copied. Paste it into a chat with IT.";
 pub const DIAG_UNMUTING: &str = "Switched on in the system.";
 pub const DIAG_UNMUTE_FAILED: &str = "The system did not let Offhook switch it on. Open the sound settings.";

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use phone_audio::sound::{Choice, Role};
 use phone_core::diagnose::catalogue::{Group, RULES};
 use phone_core::diagnose::finding::{Sign, Verdict};
-use phone_core::diagnose::report::{MOST_BYTES, compare};
+use phone_core::diagnose::report::compare;
 use phone_core::diagnose::{Line as Result_, Plan, Report};
 use phone_core::snapshot::Snapshot;
 use phone_core::{Command, Event, SignIn};
@@ -22,7 +22,7 @@ use super::lines::{Changed, Checked, Line};
 use super::sound::Devices;
 use super::station::{Station, start_phone, stopped};
 use super::voice::Voice;
-use crate::diagnose::{Checker, Progress, Scope, State, Targets};
+use crate::diagnose::{Checker, Progress, Scope, State, Targets, baseline};
 
 /// How often it is looked whether something is new.
 const SLICE: Duration = Duration::from_millis(50);
@@ -291,12 +291,7 @@ fn read_report(file: &Path) -> Result<Report, Failure> {
             "Name a file that `offhook diagnose --report FILE.json` has written.",
         )
     };
-    let size = std::fs::metadata(file).map_err(|error| unusable(error.to_string()))?.len();
-    if size > MOST_BYTES as u64 {
-        return Err(unusable("it is too large".to_owned()));
-    }
-    let bytes = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-    Report::from_json(&bytes).map_err(|error| unusable(error.to_string()))
+    baseline::read(file).map_err(|error| unusable(error.to_string()))
 }
 
 /// Which form the name asks for.

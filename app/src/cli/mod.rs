@@ -2,7 +2,7 @@
 
 mod args;
 mod call;
-mod config;
+pub(crate) mod config;
 mod devices;
 mod diagnose;
 mod exchange;

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use phone_core::diagnose::catalogue::Group;
 use phone_core::diagnose::finding::{Remedy, Sign, Verdict};
+use phone_core::diagnose::report::{Change, compare, moment};
 use phone_core::diagnose::{Readiness, Report};
 
+use crate::diagnose::older::Older;
 use crate::diagnose::{Progress, Scope, State};
 use crate::text;
 
@@ -13,10 +15,14 @@ use crate::text;
 #[derive(Clone, Debug, Default)]
 pub struct Diagnosis {
     pub run: Option<RunView>,
+    /// The sound check step by step, while it goes on.
+    pub walk: Option<super::wizard::Walk>,
     /// The last result, and when it came.
     pub report: Option<(Report, Instant)>,
-    /// The one before, to compare with.
+    /// The one to compare with.
     pub previous: Option<Report>,
+    /// Others that could be compared with, while the user chooses.
+    pub older: Option<Vec<Older>>,
     /// What the last run was about.
     pub scope: Option<Scope>,
 }
@@ -176,17 +182,12 @@ pub struct Outcome {
     /// `11 other checks passed`.
     pub passed: String,
     pub sections: Vec<Section>,
-    /// What changed since the result before; worse ones marked.
-    pub changes: Vec<(bool, String)>,
+    /// What it is compared with, and what changed since; worse ones marked.
+    pub changes: Option<(String, Vec<(bool, String)>)>,
 }
 
 pub fn outcome(report: &Report, scope: Option<Scope>, previous: Option<&Report>) -> Outcome {
-    let shape = match report.readiness {
-        Readiness::Ready => Shape::Passed,
-        Readiness::ReadyWithWarnings => Shape::Warning,
-        Readiness::NotReady => Shape::Failed,
-        Readiness::CouldNotRun => Shape::Skipped,
-    };
+    let shape = shape_of(report);
     let causes: Vec<CauseCard> = report
         .causes
         .iter()
@@ -230,20 +231,7 @@ pub fn outcome(report: &Report, scope: Option<Scope>, previous: Option<&Report>)
             })
         })
         .collect();
-    let changes = previous
-        .map(|previous| phone_core::diagnose::report::compare(previous, report))
-        .unwrap_or_default()
-        .into_iter()
-        .map(|change| {
-            let show = |line: &Option<phone_core::diagnose::Line>| {
-                line.as_ref().map_or_else(
-                    || text::DIAG_NOT_CHECKED.to_owned(),
-                    |line| format!("{} {}", line.words, line.value).trim().to_owned(),
-                )
-            };
-            (change.worse, format!("{}: {} → {}", change.name, show(&change.before), show(&change.after)))
-        })
-        .collect();
+    let changes = previous.map(|previous| (moment(previous.began_s), changes(previous, report)));
     let passed = report.passed();
     Outcome {
         title: scope.map_or(report.plan.title(), Scope::title),
@@ -254,6 +242,37 @@ pub fn outcome(report: &Report, scope: Option<Scope>, previous: Option<&Report>)
         causes,
         sections,
         changes,
+    }
+}
+
+fn changes(previous: &Report, report: &Report) -> Vec<(bool, String)> {
+    let show = |line: &Option<phone_core::diagnose::Line>| {
+        line.as_ref().map_or_else(
+            || text::DIAG_NOT_CHECKED.to_owned(),
+            |line| format!("{} {}", line.words, line.value).trim().to_owned(),
+        )
+    };
+    let words =
+        |change: Change| (change.worse, format!("{}: {} → {}", change.name, show(&change.before), show(&change.after)));
+    compare(previous, report).into_iter().map(words).collect()
+}
+
+/// The list of results that can be compared with: what it is, when, and how it ended.
+pub fn older_rows(older: &[Older]) -> Vec<(Shape, String, &'static str)> {
+    let row = |older: &Older| {
+        let kind = if older.baseline { text::DIAG_BASELINE } else { text::DIAG_SAVED };
+        let words = format!("{} · {}", moment(older.report.began_s), older.report.plan.title());
+        (shape_of(&older.report), words, kind)
+    };
+    older.iter().map(row).collect()
+}
+
+fn shape_of(report: &Report) -> Shape {
+    match report.readiness {
+        Readiness::Ready => Shape::Passed,
+        Readiness::ReadyWithWarnings => Shape::Warning,
+        Readiness::NotReady => Shape::Failed,
+        Readiness::CouldNotRun => Shape::Skipped,
     }
 }
 
@@ -292,6 +311,7 @@ mod tests {
         assert_eq!(model.causes[0].rule, "DX-02d");
         let model = outcome(&diagnosis::healthy(), None, Some(&failed));
         assert_eq!(model.state, text::READY);
-        assert!(model.causes.is_empty() && !model.changes.is_empty(), "{:?}", model.changes);
+        let (_, changes) = model.changes.expect("it is compared");
+        assert!(model.causes.is_empty() && !changes.is_empty(), "{changes:?}");
     }
 }

@@ -10,6 +10,7 @@ pub mod recent;
 pub mod rules;
 pub mod sound;
 pub mod strip;
+pub mod wizard;
 
 use std::time::{Duration, Instant};
 

@@ -4,7 +4,7 @@ use eframe::egui::{Align, Rect, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 use phone_core::diagnose::{Plan, Readiness, Symptom};
 
 use super::{Action, Metrics};
-use crate::diagnose::Scope;
+use crate::diagnose::{Ask, Scope};
 use crate::model::findings::{Diagnosis, Row, Running, Section, Shape};
 use crate::text;
 use crate::theme::{IconWeight, Type, palette, size};
@@ -16,6 +16,8 @@ use crate::widgets::{Icon, paint};
 #[derive(Clone, Debug, PartialEq)]
 pub enum DiagnoseAction {
     Start(Scope),
+    /// Of the sound check step by step.
+    Wizard(Ask),
     Stop,
     Home,
     /// The last result.
@@ -27,6 +29,10 @@ pub enum DiagnoseAction {
     Again,
     CopyForIt,
     Save,
+    /// Shows results of before to compare with, or puts them away.
+    Older(bool),
+    /// Compare with the one at this place.
+    CompareWith(usize),
 }
 
 /// Which part of the page is shown.
@@ -35,6 +41,7 @@ pub enum View {
     #[default]
     Home,
     Running,
+    Wizard,
     Result,
 }
 
@@ -42,13 +49,25 @@ fn ask(action: DiagnoseAction) -> Action {
     Action::Diagnose(action)
 }
 
-/// Title, way back, one button, and the state at the right.
+/// Title, way back to the home, one button, and the state at the right.
 pub fn header_ui(
     ui: &mut Ui,
     rect: Rect,
     title: &str,
     button: Option<(&str, Icon, DiagnoseAction)>,
     state: Option<(Shape, &str)>,
+) -> Option<Action> {
+    header_to_ui(ui, rect, title, button, state, DiagnoseAction::Home)
+}
+
+/// The same, where the way back does something else.
+pub fn header_to_ui(
+    ui: &mut Ui,
+    rect: Rect,
+    title: &str,
+    button: Option<(&str, Icon, DiagnoseAction)>,
+    state: Option<(Shape, &str)>,
+    back_asks: DiagnoseAction,
 ) -> Option<Action> {
     control::enter(ui.ctx(), Region::Content);
     let colors = palette(ui);
@@ -59,7 +78,7 @@ pub fn header_ui(
     let place = paint::cut_left(&mut rest, 32.0, 8.0);
     let back = Rect::from_center_size(place.center(), vec2(32.0, 32.0));
     if Button::icon_only("diagnostics-back", Face::Bare, text::BACK, Icon::ARROW_LEFT).add(ui, back).clicked {
-        action = Some(ask(DiagnoseAction::Home));
+        action = Some(ask(back_asks));
     }
     rest.max.x -= 8.0;
     if let Some((shape, word)) = state {
@@ -77,8 +96,9 @@ pub fn header_ui(
         shape_ui(ui, place.center(), shape, 24.0, 0.0);
     }
     if let Some((words, icon, asked)) = button {
-        let quiet =
-            Button::new("diagnostics-head", Face::Quiet, words).icon(icon, 16.0, IconWeight::Fill).padding(12.0);
+        // A filled cross is a square.
+        let weight = if icon == Icon::X { IconWeight::Bold } else { IconWeight::Fill };
+        let quiet = Button::new("diagnostics-head", Face::Quiet, words).icon(icon, 16.0, weight).padding(12.0);
         let wide = quiet.width(ui);
         let alone = wide > rest.width() - 80.0;
         let button = if alone { Button::icon_only("diagnostics-head", Face::Quiet, words, icon) } else { quiet };
@@ -174,6 +194,13 @@ pub fn home_ui(
         let (asked, height) = symptoms_ui(ui, pos2(left, y), width, metrics);
         action = asked.or(action);
         y += height + 12.0;
+
+        let card = Rect::from_min_size(pos2(left, y), vec2(width, 78.0));
+        let words = (text::WIZARD_NAME, text::WIZARD_ABOUT, text::WIZARD_LENGTH);
+        if way_ui(ui, card, "diag-wizard", Icon::HEADSET, words, false) {
+            action = Some(ask(DiagnoseAction::Wizard(Ask::Start)));
+        }
+        y = card.bottom() + 12.0;
 
         let card = Rect::from_min_size(pos2(left, y), vec2(width, 78.0));
         let words = (text::DIAG_FULL, text::DIAG_FULL_NOTE, text::DIAG_FULL_TIME);
@@ -324,22 +351,26 @@ pub fn sections_ui(ui: &Ui, at: eframe::egui::Pos2, width: f32, sections: &[Sect
         let head = Rect::from_min_size(pos2(at.x, y), vec2(width, 24.0));
         paint::label(ui, head, Align::Min, section.head, Type::SmallStrong, colors.muted);
         paint::label(ui, head, Align::Max, &section.count, Type::Small, colors.muted);
-        y += 24.0;
-        let card = Rect::from_min_size(pos2(at.x, y), vec2(width, 45.0 * section.rows.len() as f32 + 1.0));
-        paint::card(ui, card);
-        for (index, row) in section.rows.iter().enumerate() {
-            let line = Rect::from_min_size(
-                pos2(card.left() + 1.0, card.top() + 1.0 + 45.0 * index as f32),
-                vec2(card.width() - 2.0, 44.0),
-            );
-            if index > 0 {
-                paint::hairline(ui, line.left(), line.right(), line.top() - 1.0);
-            }
-            row_ui(ui, line, row, turn);
-        }
-        y = card.bottom() + 8.0;
+        y = rows_ui(ui, pos2(at.x, y + 24.0), width, &section.rows, turn);
     }
     y
+}
+
+/// A card of lines; gives the bottom.
+pub fn rows_ui(ui: &Ui, at: eframe::egui::Pos2, width: f32, rows: &[Row], turn: f32) -> f32 {
+    let card = Rect::from_min_size(at, vec2(width, 45.0 * rows.len() as f32 + 1.0));
+    paint::card(ui, card);
+    for (index, row) in rows.iter().enumerate() {
+        let line = Rect::from_min_size(
+            pos2(card.left() + 1.0, card.top() + 1.0 + 45.0 * index as f32),
+            vec2(card.width() - 2.0, 44.0),
+        );
+        if index > 0 {
+            paint::hairline(ui, line.left(), line.right(), line.top() - 1.0);
+        }
+        row_ui(ui, line, row, turn);
+    }
+    card.bottom() + 8.0
 }
 
 /// Shape, name, plain result; number and limit at the right.

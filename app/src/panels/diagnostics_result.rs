@@ -5,7 +5,8 @@ use phone_core::diagnose::{Remedy, RemedyRole, Sign};
 
 use super::diagnostics::{DiagnoseAction, link, sections_ui, shape_ui};
 use super::{Action, Metrics};
-use crate::model::findings::{CauseCard, Outcome, Shape};
+use crate::diagnose::older::Older;
+use crate::model::findings::{self, CauseCard, Outcome, Shape};
 use crate::text;
 use crate::theme::{IconWeight, Type, palette, size};
 use crate::widgets::button::{Button, Face};
@@ -17,8 +18,17 @@ pub fn main_id() -> Id {
     Id::unique(("diag-fix", 0_usize))
 }
 
-/// `open`: which cause shows its proof. `all`: the lines of every check are shown.
-pub fn ui(ui: &mut Ui, rect: Rect, model: &Outcome, open: usize, all: bool, metrics: &Metrics) -> Option<Action> {
+/// Which parts are open.
+pub struct Open<'a> {
+    /// The cause that shows its proof.
+    pub cause: usize,
+    /// The lines of every check are shown.
+    pub all: bool,
+    /// Results of before, to compare with one of them.
+    pub older: Option<&'a [Older]>,
+}
+
+pub fn ui(ui: &mut Ui, rect: Rect, model: &Outcome, open: &Open<'_>, metrics: &Metrics) -> Option<Action> {
     control::enter(ui.ctx(), Region::Content);
     let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("diagnostics-result"));
     let mut action = None;
@@ -28,17 +38,20 @@ pub fn ui(ui: &mut Ui, rect: Rect, model: &Outcome, open: usize, all: bool, metr
         let mut y = start.y + 14.0;
         y = verdict_ui(ui, pos2(left, y), width, model) + 14.0;
         for (index, cause) in model.causes.iter().enumerate() {
-            let (asked, bottom) = cause_ui(ui, pos2(left, y), width, index, cause, index == open, metrics);
+            let (asked, bottom) = cause_ui(ui, pos2(left, y), width, index, cause, index == open.cause, metrics);
             action = asked.or(action.take());
             y = bottom + 8.0;
         }
-        let (asked, bottom) = foot_ui(ui, pos2(left, y + 2.0), width, model, all);
+        let (asked, bottom) = foot_ui(ui, pos2(left, y + 2.0), width, model, open.all);
         action = asked.or(action.take());
         y = bottom;
-        if !model.changes.is_empty() {
-            y = changes_ui(ui, pos2(left, y + 4.0), width, model) + 4.0;
+        if let Some((when, changes)) = &model.changes {
+            y = changes_ui(ui, pos2(left, y + 4.0), width, when, changes) + 4.0;
         }
-        if all {
+        let (asked, bottom) = older_ui(ui, pos2(left, y + 4.0), width, open.older);
+        action = asked.or(action.take());
+        y = bottom + 4.0;
+        if open.all {
             y = sections_ui(ui, pos2(left, y), width, &model.sections, 0.0);
         }
         ui.allocate_rect(Rect::from_min_max(start, pos2(rect.right(), y + 12.0)), Sense::hover());
@@ -206,12 +219,58 @@ fn foot_ui(ui: &Ui, at: Pos2, width: f32, model: &Outcome, all: bool) -> (Option
     (action, row.bottom() + 4.0)
 }
 
-fn changes_ui(ui: &Ui, at: Pos2, width: f32, model: &Outcome) -> f32 {
+/// The way to results of before, or the list of them; gives the bottom.
+fn older_ui(ui: &Ui, at: Pos2, width: f32, older: Option<&[Older]>) -> (Option<Action>, f32) {
+    let colors = palette(ui);
+    let words = if older.is_some() { text::DIAG_COMPARE_NOT } else { text::DIAG_COMPARE };
+    let room = paint::width(ui, words, Type::Body);
+    let row = Rect::from_center_size(pos2(at.x + width / 2.0, at.y + 16.0), vec2(room, 32.0));
+    let touch = Control::new("diag-older", words).add(ui, row.expand2(vec2(6.0, 0.0)));
+    link(ui, row, words, touch.hovered);
+    let mut action = touch.clicked.then_some(Action::Diagnose(DiagnoseAction::Older(older.is_none())));
+    let Some(older) = older else { return (action, row.bottom()) };
+    let mut y = row.bottom() + 4.0;
+    let rows = findings::older_rows(older);
+    if !rows.is_empty() {
+        let card = Rect::from_min_size(pos2(at.x, y), vec2(width, 53.0 * rows.len() as f32 + 1.0));
+        paint::card(ui, card);
+        for (index, (shape, words, kind)) in rows.iter().enumerate() {
+            let line = Rect::from_min_size(
+                pos2(card.left() + 1.0, card.top() + 1.0 + 53.0 * index as f32),
+                vec2(width - 2.0, 52.0),
+            );
+            if index > 0 {
+                paint::hairline(ui, line.left(), line.right(), line.top() - 1.0);
+            }
+            let touch = Control::new(("diag-older-row", index), &format!("{words}. {kind}")).add(ui, line.shrink(2.0));
+            if touch.hovered {
+                paint::block(ui, line.shrink(1.0), size::RADIUS_L - 1.0, colors.quiet, None);
+            }
+            if touch.clicked {
+                action = Some(Action::Diagnose(DiagnoseAction::CompareWith(index)));
+            }
+            let mut rest = line.shrink2(vec2(16.0, 0.0));
+            let mark = paint::cut_left(&mut rest, 20.0, 12.0);
+            shape_ui(ui, mark.center(), *shape, 20.0, 0.0);
+            let top = Rect::from_min_size(pos2(rest.left(), line.center().y - 18.0), vec2(rest.width(), 20.0));
+            paint::label(ui, top, Align::Min, words, Type::Label, colors.text);
+            let under = Rect::from_min_size(pos2(rest.left(), line.center().y + 2.0), vec2(rest.width(), 16.0));
+            paint::label(ui, under, Align::Min, kind, Type::Small, colors.muted);
+        }
+        y = card.bottom() + 8.0;
+    }
+    let words = if rows.is_empty() { text::DIAG_NO_OLDER } else { text::DIAG_OR_DROP };
+    y += paint::text(ui, pos2(at.x, y), width, words, Type::Small, colors.muted) + 4.0;
+    (action, y)
+}
+
+fn changes_ui(ui: &Ui, at: Pos2, width: f32, when: &str, changes: &[(bool, String)]) -> f32 {
     let colors = palette(ui);
     let head = Rect::from_min_size(at, vec2(width, 24.0));
-    paint::label(ui, head, Align::Min, text::DIAG_CHANGED, Type::SmallStrong, colors.muted);
+    let words = if changes.is_empty() { text::unchanged_since(when) } else { text::changed_since(when) };
+    paint::label(ui, head, Align::Min, &words, Type::SmallStrong, colors.muted);
     let mut y = at.y + 24.0;
-    for (worse, words) in model.changes.iter().take(6) {
+    for (worse, words) in changes.iter().take(6) {
         let ink = if *worse { colors.danger.text } else { colors.text };
         y += paint::text(ui, pos2(at.x, y), width, words, Type::Small, ink) + 2.0;
     }

@@ -6,6 +6,7 @@ pub mod card;
 pub mod devices;
 pub mod diagnostics;
 pub mod diagnostics_result;
+pub mod diagnostics_wizard;
 pub mod incoming;
 pub mod leave;
 pub mod menu;

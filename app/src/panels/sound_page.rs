@@ -103,7 +103,7 @@ fn card_ui(ui: &mut Ui, rect: Rect, model: &RoleCard, needle: Needle, metrics: &
     (action, field)
 }
 
-fn field_ui(ui: &Ui, rect: Rect, model: &RoleCard) -> Option<Action> {
+pub fn field_ui(ui: &Ui, rect: Rect, model: &RoleCard) -> Option<Action> {
     let colors = palette(ui);
     let name = format!("{}: {}", text::role(model.role), model.device);
     let touch = Control::new(("device-field", model.role), &name).add(ui, rect);

@@ -570,6 +570,24 @@ fn comparing_tells_what_got_worse_first() {
 }
 
 #[test]
+fn what_only_one_result_has_is_news_when_it_is_bad() {
+    let whole = report(healthy());
+    let mut part = whole.clone();
+    part.lines.retain(|line| line.check != "N5" && line.check != "A4c");
+    assert_eq!(super::report::compare(&part, &whole), Vec::new());
+    assert_eq!(super::report::compare(&whole, &part), Vec::new());
+    let mut facts = healthy();
+    mic(&mut facts).clipped = Some(0.05);
+    let bad = report(facts);
+    let told = |before, after| {
+        let changes = super::report::compare(before, after);
+        changes.into_iter().map(|change| (change.check, change.worse)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&part, &bad), [("A4c".to_owned(), true)]);
+    assert_eq!(told(&bad, &part), [("A4c".to_owned(), false)]);
+}
+
+#[test]
 fn page_and_text_carry_the_verdict_every_cause_and_every_line() {
     let mut facts = healthy();
     silent(&mut facts, -100.0);

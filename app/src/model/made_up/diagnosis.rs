@@ -4,15 +4,17 @@ use std::time::Instant;
 
 use phone_core::diagnose::catalogue::checks_of;
 use phone_core::diagnose::facts::{
-    CallFacts, ComputerFacts, DeviceFacts, Lookup, MarkFacts, MicrophoneFacts, NameFacts, OutputFacts, PolicyFacts,
-    ReachFacts, RelayFacts, RivalFacts, RouteFacts, ServiceFacts, SoundFacts, StunFacts,
+    ButtonFacts, CallFacts, ComputerFacts, DeviceFacts, EchoFacts, Lookup, MarkFacts, MicrophoneFacts, NameFacts,
+    OutputFacts, PolicyFacts, ReachFacts, RelayFacts, RivalFacts, RouteFacts, ServiceFacts, SoundFacts, StunFacts,
 };
 use phone_core::diagnose::{Facts, Limits, Plan, Report, Symptom, judge};
+use phone_core::event::Quality;
 use phone_core::media::TurnTransport;
 use phone_core::sound::DeviceClass;
 
 use crate::diagnose::{Progress, Scope, State};
 use crate::model::findings::RunView;
+use crate::model::wizard::{Step, Walk, all_checks};
 
 fn device(id: &str, name: &str, class: DeviceClass, rank: u32) -> DeviceFacts {
     DeviceFacts { id: id.into(), name: name.into(), class, default: false, rank: Some(rank) }
@@ -167,4 +169,37 @@ pub fn half_done(now: Instant) -> RunView {
         })
         .collect();
     RunView { scope: Scope::Plan(Plan::Quick), progress, began: now }
+}
+
+/// The sound check at this step, with all that came before it.
+pub fn walk(step: Step) -> Walk {
+    let mut facts = facts();
+    facts.echo = Some(EchoFacts { return_loss_db: Some(46.0), delay_ms: Some(38.0), visible_to_db: 55.0 });
+    facts.sounds_right = Some(true);
+    for output in [&mut facts.speaker, &mut facts.ringer].into_iter().flatten() {
+        (output.heard_left, output.heard_right) = (Some(true), Some(true));
+    }
+    facts.buttons = Some(ButtonFacts { volume: true, mute: step == Step::Summary });
+    let mut walk = Walk::new(facts);
+    walk.step = step;
+    walk.recorded = step == Step::Sentence;
+    walk.wave = (0..100_u8).map(|n| -50.0 + 34.0 * (f32::from(n) * 0.35).sin().abs()).collect();
+    walk.played = [true; 3];
+    if step == Step::Sides
+        && let Some(speaker) = &mut walk.facts.speaker
+    {
+        speaker.heard_right = None;
+    }
+    walk.seconds = (0..15_u8)
+        .map(|n| Quality { mos: Some(4.35 - if n == 9 { 0.5 } else { 0.0 }), ..Quality::default() })
+        .collect();
+    if step == Step::Summary {
+        let limits = Limits::default();
+        let lines: Vec<_> = all_checks().map(|check| judge::line(check, &walk.facts, &limits)).collect();
+        let count = lines.len();
+        walk.report =
+            Some(Report::new(Plan::Audio, (1_795_510_320, 96_000), lines, count, walk.facts.clone(), &limits));
+        walk.baseline = Some(healthy());
+    }
+    walk
 }

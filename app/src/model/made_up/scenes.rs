@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use phone_core::diagnose::{Plan, Symptom};
+use phone_core::diagnose::{Plan, Report, Symptom};
 use phone_core::event::{CallDirection, EndReason, Event, Notice, Quality};
 use phone_core::ids::CallId;
 use phone_core::policy::{Finding, Layer, Layers, Setting, Source, Trouble, Value, resolve};
@@ -13,10 +13,12 @@ use phone_core::snapshot::{
 use phone_core::sound::{DeviceChoice, DeviceClass, SoundDevice, SoundProblem, SoundRole};
 
 use super::{call, diagnosis, snapshot};
-use crate::diagnose::Scope;
+use crate::diagnose::older::Older;
+use crate::diagnose::{Ask, Scope};
 use crate::model::Levels;
 use crate::model::findings::Diagnosis;
 use crate::model::history::{History, SECONDS};
+use crate::model::wizard::Step;
 use crate::panels::diagnostics::DiagnoseAction;
 use crate::panels::signed_out::Practice;
 use crate::panels::{Action, Page, Popup};
@@ -135,6 +137,26 @@ fn scenes() -> Vec<Shot> {
             .press(open_result())
             .press(Action::Go(Page::Diagnostics))
             .diagnosis(checked),
+        silent(Shot::new("f-older", ready)).press(open_result()).press(go_check()).diagnosis(older),
+        silent(Shot::new("f-wizard", ready))
+            .press(step_by_step())
+            .press(go_check())
+            .diagnosis(|_| walk(Step::Sentence)),
+        silent(Shot::new("f-wizard-1", ready))
+            .press(step_by_step())
+            .press(go_check())
+            .diagnosis(|_| walk(Step::Devices)),
+        silent(Shot::new("f-wizard-3", ready)).press(step_by_step()).press(go_check()).diagnosis(|_| walk(Step::Sides)),
+        silent(Shot::new("f-wizard-4", ready)).press(step_by_step()).press(go_check()).diagnosis(|_| walk(Step::Echo)),
+        silent(Shot::new("f-wizard-5", ready))
+            .press(step_by_step())
+            .press(go_check())
+            .diagnosis(|_| walk(Step::Buttons)),
+        silent(Shot::new("f-wizard-6", ready)).press(step_by_step()).press(go_check()).diagnosis(|_| walk(Step::Call)),
+        silent(Shot::new("f-wizard-7", ready))
+            .press(step_by_step())
+            .press(go_check())
+            .diagnosis(|_| walk(Step::Summary)),
         silent(Shot::new("a-ready", ready)),
         silent(Shot::new("a-empty", practice)),
         silent(Shot::new("a-phones", ready)).press(Action::Toggle(Popup::Phones)),
@@ -169,6 +191,25 @@ fn scenes() -> Vec<Shot> {
         managed(Shot::new("i-managed", ruled)).press(Action::Go(Page::Settings)),
         managed(Shot::new("i-rules", ruled)).press(Action::Go(Page::Rules)),
     ]
+}
+
+fn older(now: Instant) -> Diagnosis {
+    let saved = Report { began_s: 1_795_400_000, ..diagnosis::wrong_microphone() };
+    let saved = Older { baseline: false, report: saved };
+    let older = Some(vec![Older { baseline: true, report: diagnosis::healthy() }, saved]);
+    Diagnosis { older, previous: Some(diagnosis::wrong_microphone()), ..checked(now) }
+}
+
+fn step_by_step() -> Action {
+    Action::Diagnose(DiagnoseAction::Wizard(Ask::Start))
+}
+
+fn go_check() -> Action {
+    Action::Go(Page::Diagnostics)
+}
+
+fn walk(step: Step) -> Diagnosis {
+    Diagnosis { walk: Some(diagnosis::walk(step)), ..Diagnosis::default() }
 }
 
 fn managed(shot: Shot) -> Shot {

@@ -11,12 +11,12 @@ use phone_core::snapshot::Standing;
 use phone_core::sound::SoundRole;
 
 use super::{Order, Scene, Screen};
-use crate::diagnose::Scope;
+use crate::diagnose::{Ask, Scope};
 use crate::model;
 use crate::model::calls::{Calls, HoldTile};
 use crate::os::preferences::Preferences;
 use crate::panels::diagnostics::{DiagnoseAction, View};
-use crate::panels::{Action, Page, Popup, devices, leave, menu, phones, sound_bar, tabs, transfer};
+use crate::panels::{Action, Page, Popup, devices, diagnostics_wizard, leave, menu, phones, sound_bar, tabs, transfer};
 use crate::shortcuts::{self, Asked};
 use crate::text;
 use crate::widgets::control;
@@ -52,6 +52,9 @@ impl Screen {
             (Page::Sound | Page::Rules, ..) => Some(Action::Go(Page::Settings)),
             (Page::Calls, Some(call), _) => Some(Action::ToggleCallKeys(call)),
             (Page::Calls, None, true) => Some(Action::ToggleDialKeys),
+            (Page::Diagnostics, _, _) if self.diagnostics == View::Wizard => {
+                Some(Action::Diagnose(DiagnoseAction::Wizard(Ask::Leave)))
+            }
             (Page::Diagnostics, _, _) if self.diagnostics != View::Home => Some(Action::Diagnose(DiagnoseAction::Home)),
             (Page::Settings | Page::Quality | Page::Diagnostics, ..) => Some(Action::Go(Page::Calls)),
             (Page::Calls, None, false) => self.toast.is_some().then_some(Action::DismissToast),
@@ -262,6 +265,30 @@ impl Screen {
                 let scope = scene.diagnosis.scope.unwrap_or(Scope::Plan(phone_core::diagnose::Plan::Quick));
                 self.start_check(scope, orders);
             }
+            DiagnoseAction::Wizard(asked) => {
+                orders.push(Order::Wizard(*asked));
+                let walk = scene.diagnosis.walk.as_ref();
+                let step = walk.map(|walk| walk.step);
+                match asked {
+                    Ask::Start => {
+                        self.diagnostics = View::Wizard;
+                        self.focus_next = Some(diagnostics_wizard::first_focus(model::wizard::Step::Devices));
+                    }
+                    Ask::Leave => {
+                        let found = walk.is_some_and(model::wizard::Walk::has_results);
+                        self.diagnostics = if found { View::Result } else { View::Home };
+                        (self.open_cause, self.all_lines) = (0, true);
+                    }
+                    Ask::Back => {
+                        let step = step.and_then(model::wizard::Step::previous);
+                        self.focus_next = step.map(diagnostics_wizard::first_focus);
+                    }
+                    Ask::Skip | Ask::Done => {
+                        self.focus_next = step.and_then(model::wizard::Step::next).map(diagnostics_wizard::first_focus);
+                    }
+                    _ => {}
+                }
+            }
             DiagnoseAction::Stop => orders.push(Order::StopCheck),
             DiagnoseAction::Home => {
                 if scene.diagnosis.run.is_some() {
@@ -276,6 +303,8 @@ impl Screen {
             DiagnoseAction::OpenCause(index) => self.open_cause = *index,
             DiagnoseAction::ShowAll(all) => self.all_lines = *all,
             DiagnoseAction::Save => orders.push(Order::SaveReport),
+            DiagnoseAction::Older(shown) => orders.push(Order::ShowOlder(*shown)),
+            DiagnoseAction::CompareWith(index) => orders.push(Order::CompareWith(*index)),
             DiagnoseAction::CopyForIt => {
                 if let Some(report) = report {
                     orders.push(Order::Copy(report.to_text()));

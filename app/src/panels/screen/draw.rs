@@ -9,6 +9,7 @@ use phone_core::sound::SoundRole;
 
 use super::act::{hold_for_answer, not_ready};
 use super::{Models, Scene, Screen, needle};
+use crate::diagnose::Ask;
 use crate::model;
 use crate::model::calls::Calls;
 use crate::model::findings::{self, Shape};
@@ -16,8 +17,9 @@ use crate::model::strip::Strip;
 use crate::panels::diagnostics::{DiagnoseAction, View};
 use crate::panels::quality;
 use crate::panels::{
-    Action, Metrics, Page, Popup, banner, calls, card, devices, diagnostics, diagnostics_result, incoming, leave, menu,
-    phones, problem, rules, settings, signed_out, sound_bar, sound_page, strip, tabs, toast, wrap_up,
+    Action, Metrics, Page, Popup, banner, calls, card, devices, diagnostics, diagnostics_result, diagnostics_wizard,
+    incoming, leave, menu, phones, problem, rules, settings, signed_out, sound_bar, sound_page, strip, tabs, toast,
+    wrap_up,
 };
 use crate::text;
 use crate::theme::{self, palette, size};
@@ -198,13 +200,27 @@ impl Screen {
                 // The time that is left, and what turns.
                 ui.ctx().request_repaint_after(Duration::from_millis(if theme::moves(ui) { 125 } else { 1_000 }));
             }
+            (View::Wizard, _, _) if diagnosis.walk.is_some() => {
+                let Some(walk) = &diagnosis.walk else { return };
+                let header = paint::cut_top(&mut rest, size::HEADER, 0.0);
+                let leave = Some((text::WIZARD_LEAVE, Icon::X, DiagnoseAction::Wizard(Ask::Leave)));
+                let back = DiagnoseAction::Wizard(Ask::Leave);
+                actions.extend(diagnostics::header_to_ui(ui, header, text::WIZARD, leave, ready, back));
+                let turn = self.turn(ui, now);
+                let (action, fields) = diagnostics_wizard::ui(ui, rest, walk, scene.snapshot, now, turn, metrics);
+                actions.extend(action);
+                if let Some(fields) = fields {
+                    self.anchors.fields = fields;
+                }
+            }
             (View::Result, _, Some((report, _))) => {
                 let model = findings::outcome(report, diagnosis.scope, diagnosis.previous.as_ref());
                 let header = paint::cut_top(&mut rest, size::HEADER, 0.0);
                 let save = Some((text::DIAG_EXPORT, Icon::EXPORT, DiagnoseAction::Save));
                 actions.extend(diagnostics::header_ui(ui, header, model.title, save, Some((model.shape, model.state))));
-                let (open, all) = (self.open_cause, self.all_lines);
-                actions.extend(diagnostics_result::ui(ui, rest, &model, open, all, metrics));
+                let older = diagnosis.older.as_deref();
+                let open = diagnostics_result::Open { cause: self.open_cause, all: self.all_lines, older };
+                actions.extend(diagnostics_result::ui(ui, rest, &model, &open, metrics));
             }
             _ => actions.extend(diagnostics::home_ui(ui, rest, diagnosis, now, metrics)),
         }
@@ -497,7 +513,8 @@ impl Screen {
             SoundRole::Ringer => self.anchors.fields[2],
         };
         let lane = self.anchors.lanes.iter().find(|(lane, _)| *lane == role).map(|(_, rect)| *rect);
-        let anchor = if self.page == Page::Sound { field } else { lane.unwrap_or(Rect::NOTHING) };
+        let on_page = self.page == Page::Sound || self.page == Page::Diagnostics && self.diagnostics == View::Wizard;
+        let anchor = if on_page { field } else { lane.unwrap_or(Rect::NOTHING) };
         if anchor.is_positive() { anchor } else { Rect::from_min_size(window.center(), vec2(1.0, 1.0)) }
     }
 }

@@ -18,7 +18,7 @@ use phone_core::sound::SoundRole;
 use super::signed_out::{Form, Practice};
 use super::toast::Toast;
 use super::{Action, Page, Popup, card, diagnostics, diagnostics_result, leave, strip};
-use crate::diagnose::Scope;
+use crate::diagnose::{Ask, Scope};
 use crate::model::calls::Calls;
 use crate::model::findings::Diagnosis;
 use crate::model::history::History;
@@ -67,9 +67,14 @@ pub enum Order {
     Copy(String),
     Check(Scope),
     StopCheck,
+    Wizard(Ask),
     /// The button of a cause that the system has to help with.
     Remedy(Remedy),
     SaveReport,
+    /// Shows results of before, or puts them away.
+    ShowOlder(bool),
+    /// The one of them at this place.
+    CompareWith(usize),
     Quit,
 }
 
@@ -176,6 +181,14 @@ impl Screen {
     pub fn ask_to_leave(&mut self) {
         self.open(Popup::Leave, None);
         self.focus_next = Some(leave::first_focus());
+    }
+
+    /// Comes to the last result of a check, if there is one and nothing else goes on there.
+    pub fn show_result(&mut self, diagnosis: &Diagnosis) {
+        if diagnosis.report.is_some() && diagnosis.run.is_none() && diagnosis.walk.is_none() {
+            self.close();
+            (self.page, self.diagnostics) = (Page::Diagnostics, diagnostics::View::Result);
+        }
     }
 
     /// Does something as if it had been pressed; for pictures of the window.

@@ -35,13 +35,20 @@ struct Stage {
     screen: Screen,
     snapshot: Snapshot,
     levels: Levels,
+    diagnosis: crate::model::findings::Diagnosis,
     now: Instant,
     orders: Vec<Order>,
 }
 
 impl Stage {
-    fn scene<'a>(snapshot: &'a Snapshot, history: &'a History, levels: Levels, now: Instant) -> Scene<'a> {
-        Scene { snapshot, history, levels, practice: &Practice::Ready, diagnosis: nothing_checked(), ignored: &[], now }
+    fn scene<'a>(
+        snapshot: &'a Snapshot,
+        history: &'a History,
+        levels: Levels,
+        diagnosis: &'a crate::model::findings::Diagnosis,
+        now: Instant,
+    ) -> Scene<'a> {
+        Scene { snapshot, history, levels, practice: &Practice::Ready, diagnosis, ignored: &[], now }
     }
 }
 
@@ -56,7 +63,14 @@ impl Desk {
         // Nothing moves, so that a frame is the same whenever it is drawn.
         let preferences = Preferences { reduce_motion: true, theme: ThemeChoice::Light, ..Preferences::default() };
         let screen = Screen::new(preferences, now);
-        let stage = Stage { screen, snapshot, levels: Levels::SILENCE, now, orders: Vec::new() };
+        let stage = Stage {
+            screen,
+            snapshot,
+            levels: Levels::SILENCE,
+            diagnosis: crate::model::findings::Diagnosis::default(),
+            now,
+            orders: Vec::new(),
+        };
         let harness = Harness::builder()
             .with_size(size)
             .with_theme(Theme::Light)
@@ -67,7 +81,7 @@ impl Desk {
             .build_ui_state(
                 |ui, stage: &mut Stage| {
                     let history = History::default();
-                    let scene = Stage::scene(&stage.snapshot, &history, stage.levels, stage.now);
+                    let scene = Stage::scene(&stage.snapshot, &history, stage.levels, &stage.diagnosis, stage.now);
                     let orders = stage.screen.ui(ui, &scene);
                     stage.orders.extend(orders);
                 },
@@ -89,7 +103,7 @@ impl Desk {
     fn perform(&mut self, action: Action) {
         let stage = self.harness.state_mut();
         let history = History::default();
-        let scene = Stage::scene(&stage.snapshot, &history, stage.levels, stage.now);
+        let scene = Stage::scene(&stage.snapshot, &history, stage.levels, &stage.diagnosis, stage.now);
         let orders = stage.screen.perform(action, &scene);
         stage.orders.extend(orders);
         self.frames(3);
@@ -675,9 +689,4 @@ fn a_press_beside_a_popup_closes_it_and_does_nothing_else() {
     desk.press("End call");
     assert!(!desk.shows("Quit Offhook"));
     assert_eq!(desk.asked(), []);
-}
-
-fn nothing_checked() -> &'static crate::model::findings::Diagnosis {
-    static NOTHING: std::sync::OnceLock<crate::model::findings::Diagnosis> = std::sync::OnceLock::new();
-    NOTHING.get_or_init(Default::default)
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Report;
 use crate::diagnose::finding::{Line, Verdict};
 
-/// One check that both results have, and that ended differently; or that only one has.
+/// One check that both results have, and that ended differently; or a bad one that only one has.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
     pub check: String,
@@ -29,8 +29,11 @@ pub fn compare(before: &Report, after: &Report) -> Vec<Change> {
             let verdict = |line: &Option<Line>| line.as_ref().map_or(Verdict::Skipped, |line| line.verdict);
             let (then, now) = (verdict(&old), verdict(&new));
             let moved = match (&old, &new) {
-                (Some(old), Some(new)) => then != now || moved(&old.value, &new.value),
-                _ => then != now,
+                (Some(old), Some(new)) if then.min(now) > Verdict::Skipped => {
+                    then != now || moved(&old.value, &new.value)
+                }
+                // That something fine was not checked the other time is no news.
+                _ => then.max(now) > Verdict::Pass,
             };
             let name = new.as_ref().or(old.as_ref()).map_or(check, Line::name).to_owned();
             moved.then(|| Change {

@@ -92,3 +92,97 @@ fn row_150_each_symptom_is_on_the_home_and_runs_only_what_can_prove_or_refute_it
         }
     }
 }
+
+#[test]
+fn an_older_result_is_chosen_and_what_changed_since_is_told() {
+    use crate::diagnose::older::Older;
+    use crate::model::made_up::diagnosis::{healthy, wrong_microphone};
+    use crate::panels::diagnostics::DiagnoseAction;
+
+    let mut desk = Desk::new(at_rest());
+    let now = desk.harness.state().now;
+    desk.harness.state_mut().diagnosis.report = Some((healthy(), now));
+    desk.perform(Action::Diagnose(DiagnoseAction::Open));
+    desk.perform(Action::Go(Page::Diagnostics));
+    desk.press(text::DIAG_COMPARE);
+    assert_eq!(desk.orders(), [Order::ShowOlder(true)]);
+
+    desk.harness.state_mut().diagnosis.older = Some(Vec::new());
+    desk.frames(3);
+    assert!(desk.shows(text::DIAG_NO_OLDER));
+
+    let old = Older { baseline: true, report: wrong_microphone() };
+    desk.harness.state_mut().diagnosis.older = Some(vec![Older { baseline: false, ..old.clone() }, old]);
+    desk.frames(3);
+    let when = phone_core::diagnose::report::moment(wrong_microphone().began_s);
+    desk.press(&format!("{when} · {}. {}", wrong_microphone().plan.title(), text::DIAG_BASELINE));
+    assert_eq!(desk.orders(), [Order::CompareWith(1)]);
+    desk.press(text::DIAG_COMPARE_NOT);
+    assert_eq!(desk.orders(), [Order::ShowOlder(false)]);
+
+    let diagnosis = &mut desk.harness.state_mut().diagnosis;
+    (diagnosis.older, diagnosis.previous) = (None, Some(wrong_microphone()));
+    desk.frames(3);
+    assert!(desk.shows(&text::changed_since(&when)));
+    desk.harness.state_mut().diagnosis.previous = Some(healthy());
+    desk.frames(3);
+    let when = phone_core::diagnose::report::moment(healthy().began_s);
+    assert!(desk.shows(&text::unchanged_since(&when)));
+}
+
+mod wizard {
+    use super::*;
+    use crate::diagnose::Ask;
+    use crate::model::made_up::diagnosis;
+    use crate::model::wizard::{Step, Try};
+    use crate::panels::diagnostics::DiagnoseAction;
+
+    /// The page of this step.
+    fn at(step: Step) -> Desk {
+        let mut desk = Desk::new(at_rest());
+        desk.perform(Action::Go(Page::Diagnostics));
+        desk.perform(Action::Diagnose(DiagnoseAction::Wizard(Ask::Start)));
+        let walk = Some(diagnosis::walk(step));
+        desk.harness.state_mut().diagnosis = crate::model::findings::Diagnosis { walk, ..Default::default() };
+        desk.frames(3);
+        desk.orders();
+        desk
+    }
+
+    #[test]
+    fn each_of_the_seven_steps_goes_on_back_and_away_by_keys() {
+        for step in Step::ALL {
+            let mut desk = at(step);
+            assert!(desk.shows(text::wizard_title(step)), "{step:?}");
+            assert!(desk.shows(&text::wizard_step(step.number())), "{step:?}");
+            let done = if step == Step::Sides { text::WIZARD_SKIP } else { text::wizard_done(step, true) };
+            desk.press(done);
+            let wanted = match step {
+                Step::Sides => Ask::Skip,
+                Step::Summary => Ask::Leave,
+                _ => Ask::Done,
+            };
+            assert_eq!(desk.orders(), [Order::Wizard(wanted)], "{step:?}");
+            let mut desk = at(step);
+            desk.key(Modifiers::NONE, Key::Escape);
+            assert_eq!(desk.orders(), [Order::Wizard(Ask::Leave)], "{step:?}");
+        }
+    }
+
+    #[test]
+    fn a_tone_that_was_played_asks_whether_it_was_heard() {
+        let mut desk = at(Step::Sides);
+        desk.press(text::NO);
+        assert_eq!(desk.orders(), [Order::Wizard(Ask::Heard(Try::Right, false))]);
+        desk.press("Play left");
+        assert_eq!(desk.orders(), [Order::Wizard(Ask::Play(Try::Left))]);
+    }
+
+    #[test]
+    fn the_home_leads_to_the_first_step() {
+        let mut desk = Desk::new(at_rest());
+        desk.perform(Action::Go(Page::Diagnostics));
+        desk.press("Set up your sound. Step by step, with a test call. 2 min");
+        assert_eq!(desk.orders(), [Order::Wizard(Ask::Start)]);
+    }
+}
