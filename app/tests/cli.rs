@@ -9,6 +9,8 @@ mod calls;
 mod devices;
 #[path = "cli/diagnose.rs"]
 mod diagnose;
+#[path = "cli/phones.rs"]
+mod phones;
 #[cfg(unix)]
 #[path = "cli/policy.rs"]
 mod policy;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use phone_core::output::Method;
 use serde_json::{Map, Value, json};
 
-use crate::directory::{Refusal, Shelf, first_line, reference, template, text};
+use crate::directory::{Refusal, Shelf, WEBRTC_PHONE, first_line, reference, template, text};
 use crate::machine::{Exchange, HttpReply, HttpRequest};
 use crate::rules::Rule;
 use crate::users::UserIx;
@@ -37,9 +37,19 @@ impl Exchange {
         }
         match (method, rest) {
             (Method::Get, []) => self.list_objects(shelf, request),
-            (Method::Get, ["template"]) if matches!(shelf, Shelf::Bases | Shelf::Phones) => {
+            (Method::Get, ["template"]) if shelf == Shelf::Bases => {
+                if request.query("phoneMetabaseId").is_some_and(|meta| meta != WEBRTC_PHONE) {
+                    return HttpReply::error(404, "not.found", "There is no such phone metabase here.");
+                }
                 HttpReply::json(200, &template())
             }
+            (Method::Get, ["template"]) if shelf == Shelf::Phones => match request.query("phoneBaseSettingsId") {
+                None => HttpReply::error(400, "bad.request", "phoneBaseSettingsId is required."),
+                Some(base) => match self.people.directory.phone_template(base) {
+                    Some(template) => HttpReply::json(200, &template),
+                    None => HttpReply::error(404, "not.found", "The phone base settings were not found."),
+                },
+            },
             (Method::Get, [id]) => match self.people.directory.get(shelf, id) {
                 Some(object) => HttpReply::json(200, &self.object_json(shelf, object)),
                 None => HttpReply::error(404, "not.found", "The object was not found."),

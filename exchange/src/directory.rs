@@ -296,8 +296,34 @@ impl Directory {
         let own = own.and_then(Value::as_str).filter(|_| internal || before.is_some());
         let line_id = own.map_or_else(|| stable_uuid("station", id), str::to_owned);
         let line = properties(line.and_then(|line| line.get("properties")), Place::Line, false, internal)?;
-        object.insert("lines".to_owned(), json!([{ "id": line_id, "properties": line }]));
+        let line_base = json!({ "id": self.line_base(reference(body, "phoneBaseSettings")) });
+        let given =
+            [body.get("lineBaseSettings"), body.get("lines").and_then(|lines| lines.get(0)?.get("lineBaseSettings"))];
+        if before.is_none()
+            && given.into_iter().flatten().any(|given| given.get("id") != line_base.get("id") && !given.is_null())
+        {
+            return Err(bad("lineBaseSettings names no line of these base settings."));
+        }
+        object.insert("lineBaseSettings".to_owned(), line_base.clone());
+        let line = json!({ "id": line_id, "lineBaseSettings": line_base, "properties": line });
+        object.insert("lines".to_owned(), json!([line]));
         Ok(object)
+    }
+
+    /// The id of the line that base settings have.
+    fn line_base(&self, base: &str) -> &str {
+        let line = self.get(Shelf::Bases, base).map(first_line);
+        line.and_then(|line| line.get("id")).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What a phone of these base settings has before anybody said anything: all of it inherited. `None`: there are no
+    /// such base settings.
+    pub fn phone_template(&self, base: &str) -> Option<Value> {
+        self.get(Shelf::Bases, base)?;
+        let line = json!({ "id": self.line_base(base) });
+        Some(json!({ "state": "active", "phoneBaseSettings": { "id": base }, "lineBaseSettings": line,
+            "phoneMetaBase": { "id": WEBRTC_PHONE }, "properties": {},
+            "lines": [{ "lineBaseSettings": line, "properties": {} }] }))
     }
 
     /// What holds for the station of a phone: the phone's own word, else that of its base settings.
@@ -478,6 +504,26 @@ mod tests {
         directory.put(Shelf::Phones, &phone, &body, false).unwrap();
         let after = directory.decided(&phone);
         assert_eq!(after, Decided { dscp: 34, persistent: false, ..before });
+    }
+
+    #[test]
+    fn a_phone_begins_as_its_base_settings_say_and_names_their_line() {
+        let (mut directory, phone) = directory();
+        let base = stable_uuid("base", "Home_WebRTC_Standard");
+        let mut body = directory.phone_template(&base).unwrap();
+        let line = directory.get(Shelf::Bases, &base).unwrap()["lines"][0]["id"].clone();
+        assert_eq!(body["lines"][0]["lineBaseSettings"]["id"], line);
+        let office = directory.get(Shelf::Phones, &phone).unwrap();
+        assert_ne!(office["lineBaseSettings"]["id"], line);
+        assert_eq!(office["lineBaseSettings"], office["lines"][0]["lineBaseSettings"]);
+        body["name"] = "Ana_Home".into();
+        body["site"] = json!({ "id": stable_uuid("site", "Madrid") });
+        let made = directory.put(Shelf::Phones, "P2", &body, false).unwrap();
+        assert_eq!((&made["lineBaseSettings"]["id"], &made["phoneBaseSettings"]["id"]), (&line, &base.clone().into()));
+        body["name"] = "Ana_Odd".into();
+        body["lineBaseSettings"] = json!({ "id": "elsewhere" });
+        assert_eq!(directory.put(Shelf::Phones, "P3", &body, false).unwrap_err().0, 400);
+        assert_eq!(directory.phone_template("nowhere"), None);
     }
 
     #[test]

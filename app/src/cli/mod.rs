@@ -90,7 +90,7 @@ fn start(arguments: &Arguments, voice: &mut Voice) -> Result<Exit, Failure> {
         Some(Task::Diagnose(args)) => diagnose::diagnose(args, &settings, voice, &Interrupt::listen(|_| {})?),
         Some(Task::Devices) => devices::devices(&settings, voice),
         Some(Task::Policy(args)) => policy::policy(args, &settings, voice),
-        Some(Task::Phones(args)) => phones::phones(args, voice),
+        Some(Task::Phones(args)) => phones::phones(args, &settings, voice),
         Some(Task::Exchange(args)) => exchange::exchange(args, voice, &Interrupt::listen(|_| {})?),
         Some(Task::Manual) => manual(),
         Some(Task::Screenshots(args)) => window::screenshots(args),

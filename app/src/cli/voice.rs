@@ -118,10 +118,19 @@ impl Voice {
         self.write(&format!("\r\x1b[K{text}"));
     }
 
+    /// A remark beside what was asked for: on stderr, so that stdout stays what a script expects.
+    pub fn remark(&mut self, text: &str) {
+        self.wipe();
+        Self::to_stderr(&format!("{text}\n"));
+    }
+
     fn complain(&mut self, notice: &Notice) {
         self.wipe();
         let paint = Paint(self.paint.0 && std::io::stderr().is_terminal());
-        let text = format!("{} {}\n  {}\n", paint.text(Ink::Bad, "error:"), notice.text, notice.remedy);
+        Self::to_stderr(&format!("{} {}\n  {}\n", paint.text(Ink::Bad, "error:"), notice.text, notice.remedy));
+    }
+
+    fn to_stderr(text: &str) {
         // Where even stderr is gone, nobody can be told.
         if let Err(error) = std::io::stderr().write_all(text.as_bytes()) {
             tracing::debug!(%error, "stderr is closed");

@@ -1,5 +1,6 @@
 //! Everything that acts for the phone: sockets, TLS, WebSocket, HTTP, the engine thread and the media thread.
 
+pub mod administration;
 pub mod clock;
 pub mod desk;
 mod engine;

@@ -100,6 +100,11 @@ pub fn saved_accounts(data_dir: &Path) -> Vec<SavedAccount> {
         .collect()
 }
 
+/// The token of an account that was signed in to. Waits for the user where the key store has to be unlocked.
+pub fn kept_token(data_dir: &Path, key: &str) -> Option<KeptToken> {
+    Secrets::new(Some(data_dir.to_owned())).load(key)
+}
+
 /// Where tokens are kept. Calls may wait for the user to unlock the key store: never on a thread that has to move on.
 pub(crate) struct Secrets {
     folder: Option<PathBuf>,

@@ -17,6 +17,17 @@ use crate::cli::policy::to_json;
 pub(super) fn look(task: &PhonesTask, active: bool, folder: &Path, now: &Now) -> Result<Told, Failure> {
     let (store, damage) = Folder::reading(folder).load().map_err(|error| folder_failure(&error))?;
     let objects = if active { &store.active } else { store.working() };
+    if matches!(task, PhonesTask::Changes) {
+        let changes = store.draft.as_ref().map(|draft| differences(&store.active, draft)).unwrap_or_default();
+        let lines: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        let text = if lines.is_empty() { "The draft changes nothing.".to_owned() } else { lines.join("\n") };
+        return Ok(Told::fine(text, json!({ "changes": lines })));
+    }
+    look_at(task, objects, damage, now.day)
+}
+
+/// The same at a folder's objects and a service's. `damage`: what could not be read of them.
+pub(super) fn look_at(task: &PhonesTask, objects: &Objects, damage: Vec<Finding>, today: Day) -> Result<Told, Failure> {
     match task {
         PhonesTask::List { kind } => Ok(list(objects, *kind)),
         PhonesTask::Show { kind, name } => {
@@ -26,14 +37,8 @@ pub(super) fn look(task: &PhonesTask, active: bool, folder: &Path, now: &Now) ->
         PhonesTask::Fields { kind } => Ok(fields(*kind)),
         PhonesTask::Effective { phone } => effective_phone(objects, phone),
         PhonesTask::Validate => {
-            let findings: Vec<Finding> = damage.into_iter().chain(check::all(objects, now.day)).collect();
+            let findings: Vec<Finding> = damage.into_iter().chain(check::all(objects, today)).collect();
             Ok(validated(&findings, objects))
-        }
-        PhonesTask::Changes => {
-            let changes = store.draft.as_ref().map(|draft| differences(&store.active, draft)).unwrap_or_default();
-            let lines: Vec<String> = changes.iter().map(ToString::to_string).collect();
-            let text = if lines.is_empty() { "The draft changes nothing.".to_owned() } else { lines.join("\n") };
-            Ok(Told::fine(text, json!({ "changes": lines })))
         }
         PhonesTask::Export { file } => {
             let text = read::to_text(objects);
@@ -58,9 +63,10 @@ pub(super) fn look(task: &PhonesTask, active: bool, folder: &Path, now: &Now) ->
                 Ok(text) => (text, Exit::Fine),
                 Err(text) => (text, Exit::Failed),
             };
-            Ok(Told { json: json!({ "result": text, "reachable": exit == Exit::Fine }), text, exit })
+            let json = json!({ "result": text, "reachable": exit == Exit::Fine });
+            Ok(Told::new(text, json, exit))
         }
-        PhonesTask::Firewall { site } => Ok(firewall(&find(objects, Kind::Site, site)?, now.day)),
+        PhonesTask::Firewall { site } => Ok(firewall(&find(objects, Kind::Site, site)?, today)),
         _ => Err(Failure::usage("no-task", "There is nothing to look at.", "See offhook phones --help.")),
     }
 }
@@ -218,15 +224,15 @@ fn validated(findings: &[Finding], objects: &Objects) -> Told {
     let count = objects.iter().count();
     lines.push(match (errors, findings.len()) {
         (0, 0) => format!("{count} objects, nothing to object to."),
-        (0, warnings) => format!("{count} objects can be activated; warnings: {warnings}."),
-        (errors, _) => format!("{count} objects cannot be activated; errors: {errors}."),
+        (0, warnings) => format!("{count} objects hold together; warnings: {warnings}."),
+        (errors, _) => format!("{count} objects do not hold together; errors: {errors}."),
     });
     let exit = match (errors, findings.is_empty()) {
         (0, true) => Exit::Fine,
         (0, false) => Exit::Warned,
         _ => Exit::Failed,
     };
-    Told { text: lines.join("\n"), json: json!({ "valid": errors == 0, "findings": findings }), exit }
+    Told::new(lines.join("\n"), json!({ "valid": errors == 0, "findings": findings }), exit)
 }
 
 fn firewall(site: &Object, today: Day) -> Told {

@@ -1,22 +1,24 @@
-//! `offhook phones`: objects that an administrator of phones edits, in a local folder: list, change, check, activate,
-//! roll back.
+//! `offhook phones`: objects that an administrator of phones edits, in a local folder (list, change, check, activate,
+//! roll back) or at the service.
 
 mod look;
+mod service;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use phone_core::provisioning::store::{Done, Refused, in_business_hours};
-use phone_core::provisioning::{Day, Kind, Object, Objects, Severity, Store, check, edit, read};
-use phone_io::provisioning::{Folder, file_text, is_damaged};
+use phone_core::provisioning::{Day, Kind, Objects, Severity, Store, check, edit};
+use phone_io::provisioning::{Folder, is_damaged};
 use serde_json::{Value, json};
 
 use look::{find, folder_failure, look};
 
-use super::config::data_dir;
+use super::config::{Settings, data_dir};
 use super::exit::{Exit, Failure};
 use super::voice::Voice;
 
@@ -24,6 +26,10 @@ use super::voice::Voice;
 ///
 /// The objects stand in a folder. A change goes to a draft; `activate` checks the draft, says who must sign in again,
 /// and puts it in force; `rollback` puts back what was in force before. Every value of a phone says who decided it.
+///
+/// With --service they are the ones of the service that --region, --exchange or the settings name, for the user who is
+/// signed in on this computer or whose token is given. There a change is in force at once, and needs the permission
+/// Telephony > Plugin > All; without it sites and phones can be looked at.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Kinds: global, trunk, site, base-settings, user, phone
@@ -42,8 +48,17 @@ Examples:
   offhook phones export > phones.json
   offhook phones rollback
 
+At the service:
+  offhook phones list --service                          of the account that was signed in to last
+  offhook phones edit phone AnaK_WebRTC dscp=34 --service --region mypurecloud.de
+  offhook phones import phones.json --service --exchange http://127.0.0.1:8443
+
 Exit codes: 0 fine, 1 done with warnings, 2 not valid or refused, 3 could not run.")]
 pub struct PhonesArgs {
+    /// At the service, not in a folder
+    #[arg(long, global = true, conflicts_with_all = ["folder", "active", "by"])]
+    pub service: bool,
+
     /// The folder [default: provisioning in the data folder of this user]
     #[arg(long, global = true, value_name = "DIR")]
     pub folder: Option<PathBuf>,
@@ -154,15 +169,21 @@ struct Told {
     text: String,
     json: Value,
     exit: Exit,
+    /// What limits it, on stderr.
+    remarks: Vec<String>,
 }
 
 impl Told {
     fn fine(text: impl Into<String>, json: Value) -> Self {
-        Self { text: text.into(), json, exit: Exit::Fine }
+        Self::new(text, json, Exit::Fine)
+    }
+
+    fn new(text: impl Into<String>, json: Value, exit: Exit) -> Self {
+        Self { text: text.into(), json, exit, remarks: Vec::new() }
     }
 }
 
-pub fn phones(args: &PhonesArgs, voice: &mut Voice) -> Result<Exit, Failure> {
+pub fn phones(args: &PhonesArgs, settings: &Settings, voice: &mut Voice) -> Result<Exit, Failure> {
     let default = || data_dir().map(|folder| folder.join("provisioning"));
     let folder = args.folder.clone().or_else(default).ok_or_else(|| {
         Failure::usage("no-folder", "This computer has no home folder for this user.", "Name one with --folder DIR.")
@@ -174,7 +195,10 @@ pub fn phones(args: &PhonesArgs, voice: &mut Voice) -> Result<Exit, Failure> {
         minute: (seconds % 86_400 / 60) as u16,
         by: args.by.clone().unwrap_or_else(user),
     };
-    let told = act(args, &folder, &now)?;
+    let told = if args.service { service::act(args, settings, &folder, &now)? } else { act(args, &folder, &now)? };
+    for remark in &told.remarks {
+        voice.remark(remark);
+    }
     let text = if voice.is_json() { told.json.to_string() } else { told.text };
     voice.document(&text);
     Ok(told.exit)
@@ -229,26 +253,7 @@ fn changed(args: &PhonesArgs, store: &mut Store, now: &Now) -> Result<(Told, Opt
     let said = |text: String, did: String| Told::fine(text, json!({ "did": did }));
     match &args.task {
         PhonesTask::Create { kind, name, edits } => {
-            if *kind == Kind::Global || store.working().find(*kind, name).is_some() {
-                let text = format!("There is a {} called `{name}` already.", kind.noun());
-                return Err(Failure::new(
-                    Exit::Failed,
-                    "name-taken",
-                    text,
-                    "Take another name, or use `offhook phones edit`.",
-                ));
-            }
-            if *kind == Kind::Phone && store.working().of(Kind::BaseSettings).next().is_none() {
-                let remedy = "Create base settings first: offhook phones create base-settings NAME.";
-                return Err(Failure::new(
-                    Exit::Failed,
-                    "no-base-settings",
-                    "A phone needs base settings, and there are none.",
-                    remedy,
-                ));
-            }
-            let blank = Object::new(*kind, name.trim());
-            let (object, agreed) = edited(None, blank, edits, args.yes)?;
+            let (object, agreed) = typed::new(store.working(), *kind, name, edits, args.yes)?;
             let title = object.title();
             store.edit().put(object);
             Ok((
@@ -260,15 +265,10 @@ fn changed(args: &PhonesArgs, store: &mut Store, now: &Now) -> Result<(Told, Opt
             ))
         }
         PhonesTask::Edit { kind, name_and_edits } => {
-            let (name, edits) = match (kind, name_and_edits.as_slice()) {
-                (Kind::Global, edits) => ("", edits),
-                (_, [name, edits @ ..]) => (name.as_str(), edits),
-                (_, []) => ("", name_and_edits.as_slice()),
-            };
-            let before = find(store.working(), *kind, name)?;
-            let (object, agreed) = edited(Some(&before), before.clone(), edits, args.yes)?;
+            let (object, agreed) = typed::changed(store.working(), *kind, name_and_edits, args.yes)?;
             let title = object.title();
             store.edit().put(object);
+            let edits = name_and_edits.iter().filter(|word| word.contains('=')).cloned().collect::<Vec<_>>();
             let did = format!("edit {title}: {}", edits.join(" "));
             Ok((
                 said(format!("{title} is changed in the draft. `offhook phones activate` puts it in force."), did),
@@ -307,57 +307,10 @@ fn changed(args: &PhonesArgs, store: &mut Store, now: &Now) -> Result<(Told, Opt
     }
 }
 
-fn edited(
-    before: Option<&Object>,
-    mut object: Object,
-    edits: &[String],
-    yes: bool,
-) -> Result<(Object, Option<&'static str>), Failure> {
-    for edit in edits {
-        let Some((key, value)) = edit.split_once('=') else {
-            return Err(Failure::usage(
-                "bad-edit",
-                format!("`{edit}` is no KEY=VALUE."),
-                "See `offhook phones fields`.",
-            ));
-        };
-        edit::set(&mut object, key, value).map_err(|why| {
-            let remedy = format!("`offhook phones fields {}` lists what there is.", object.kind.word());
-            Failure::new(Exit::Failed, "bad-value", format!("{key} cannot be `{value}`: {why}."), remedy)
-        })?;
-    }
-    let consent = edit::consent(before, &object);
-    agree(consent, yes)?;
-    Ok((object, consent))
-}
-
-fn agree(consent: Option<&'static str>, yes: bool) -> Result<(), Failure> {
-    match consent {
-        Some(text) if !yes => {
-            Err(Failure::new(Exit::Failed, "needs-consent", text, "Say --yes if that is what you want."))
-        }
-        _ => Ok(()),
-    }
-}
-
 fn import(store: &mut Store, file: &Path, replace: bool, yes: bool) -> Result<(Told, Option<&'static str>), Failure> {
-    let text = if file.as_os_str() == "-" {
-        std::io::read_to_string(std::io::stdin()).map_err(|error| {
-            Failure::usage("import-unreadable", format!("Stdin cannot be read: {error}."), "Name a file instead.")
-        })?
-    } else {
-        file_text(file).map_err(|error| folder_failure(&error))?.ok_or_else(|| {
-            Failure::usage("import-unreadable", format!("{} is not there.", file.display()), "Check its path.")
-        })?
-    };
-    let (objects, findings) = read::text(&text);
-    if check::has_errors(&findings) {
-        let told: Vec<String> = findings.iter().take(10).map(ToString::to_string).collect();
-        let text = format!("Nothing was imported:\n  {}", told.join("\n  "));
-        return Err(Failure::new(Exit::Failed, "import-refused", text, "Mend that in the file and import it again."));
-    }
+    let (objects, findings) = typed::imported(file)?;
     let consent = objects.iter().find_map(|new| edit::consent(store.working().get(new.kind, &new.name), new));
-    agree(consent, yes)?;
+    typed::agree(consent, yes)?;
     let count = objects.iter().count();
     let draft = store.edit();
     if replace {
@@ -370,7 +323,7 @@ fn import(store: &mut Store, file: &Path, replace: bool, yes: bool) -> Result<(T
     lines.push(format!("{count} objects are in the draft. `offhook phones activate` puts them in force."));
     let exit = if findings.is_empty() { Exit::Fine } else { Exit::Warned };
     let json = json!({ "did": format!("import {count} objects"), "findings": findings });
-    Ok((Told { text: lines.join("\n"), json, exit }, consent))
+    Ok((Told::new(lines.join("\n"), json, exit), consent))
 }
 
 fn refused(why: Refused) -> Failure {
@@ -414,5 +367,5 @@ fn finished(did: &str, head: &str, done: &Done) -> Told {
     let exit = if done.warnings.is_empty() { Exit::Fine } else { Exit::Warned };
     let json =
         json!({ "did": did, "changes": changes, "sign_in_again": done.sign_in_again, "findings": done.warnings });
-    Told { text, json, exit }
+    Told::new(text, json, exit)
 }

@@ -6,6 +6,7 @@
 //! everything is keyed by conversation. Sessions are signalled as SDP in JSON-RPC or as classic Jingle, whichever the
 //! propose asks for.
 
+mod administration;
 mod calls;
 mod connect;
 mod ended;
@@ -28,6 +29,7 @@ mod xml;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
+pub use self::administration::{Administration, Asker, Inventory};
 use self::calls::LineCall;
 use self::connect::Identity;
 use self::hosts::Hosts;

@@ -20,9 +20,9 @@ use crate::redact::Private;
 use crate::snapshot::SignInStep;
 
 /// The practice exchange knows this client without a registration.
-const PRACTICE_CLIENT: &str = "offhook";
+pub(super) const PRACTICE_CLIENT: &str = "offhook";
 /// The practice exchange redirects at once and nothing listens there: we read the address from the answer.
-const PRACTICE_REDIRECT: &str = "http://127.0.0.1/callback";
+pub(super) const PRACTICE_REDIRECT: &str = "http://127.0.0.1/callback";
 /// Wait before a failed renewal is tried again while all else works.
 const RENEW_AGAIN: Duration = Duration::from_secs(30);
 /// A token without a stated life is renewed when it is refused.
@@ -418,7 +418,12 @@ impl GenesysLine {
     }
 }
 
-fn authorise_query(client: &str, redirect: &str, verifier: &str, state: &str) -> Serializer<'static, String> {
+pub(super) fn authorise_query(
+    client: &str,
+    redirect: &str,
+    verifier: &str,
+    state: &str,
+) -> Serializer<'static, String> {
     let mut query = Serializer::new(String::new());
     query
         .append_pair("response_type", "code")
@@ -432,16 +437,16 @@ fn authorise_query(client: &str, redirect: &str, verifier: &str, state: &str) ->
 
 /// The query of a redirect (RFC 6749 §4.1.2).
 #[derive(Debug, Default, PartialEq)]
-struct Answer {
-    state: Option<Private<String>>,
-    code: Option<Private<String>>,
+pub(super) struct Answer {
+    pub(super) state: Option<Private<String>>,
+    pub(super) code: Option<Private<String>>,
     /// In the service's words.
     error: String,
 }
 
 impl Answer {
     /// A parameter that comes twice makes the answer void (RFC 6749 §3.1).
-    fn read(query: &str) -> Self {
+    pub(super) fn read(query: &str) -> Self {
         let mut answer = Self::default();
         let mut seen = std::collections::BTreeSet::new();
         if query.len() > MAX_QUERY {
