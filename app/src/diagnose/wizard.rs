@@ -337,7 +337,7 @@ impl Wizard {
     /// Goes on as far as it can without waiting; what the phone is asked to do comes back.
     pub fn poll(&mut self, now: Instant, snapshot: &Snapshot) -> Vec<Command> {
         if let (Act::Busy { doing: Doing::Recording, since, .. }, Some(meters)) = (&self.walk.act, &self.meters) {
-            let due = now.saturating_duration_since(*since).as_millis() / WAVE_STEP.as_millis();
+            let due = now.saturating_duration_since(*since).min(SENTENCE).as_millis() / WAVE_STEP.as_millis();
             let level = meters.microphone_dbfs();
             // A late frame leaves no hole.
             while (self.walk.wave.len() as u128) < due {

@@ -37,6 +37,20 @@ pub fn first_focus(step: Step) -> Id {
     })
 }
 
+/// Takes the focus when a tone is over.
+pub fn answer_focus(what: Try) -> Id {
+    Id::unique(("wizard-yes", what as usize))
+}
+
+/// Takes the focus when it was said whether a tone was heard: the next tone, or the way on.
+pub fn after_answer(what: Try) -> Id {
+    Id::unique(match what {
+        Try::Left => "wizard-play-1",
+        Try::Right => "wizard-play-2",
+        Try::Ring => "wizard-done",
+    })
+}
+
 /// Where the device fields stand, for their pop-ups.
 pub type Anchors = Option<[Rect; 3]>;
 

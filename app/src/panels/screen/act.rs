@@ -286,6 +286,7 @@ impl Screen {
                     Ask::Skip | Ask::Done => {
                         self.focus_next = step.and_then(model::wizard::Step::next).map(diagnostics_wizard::first_focus);
                     }
+                    Ask::Heard(what, _) => self.focus_next = Some(diagnostics_wizard::after_answer(*what)),
                     _ => {}
                 }
             }

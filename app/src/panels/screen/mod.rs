@@ -17,13 +17,14 @@ use phone_core::sound::SoundRole;
 
 use super::signed_out::{Form, Practice};
 use super::toast::Toast;
-use super::{Action, Page, Popup, card, diagnostics, diagnostics_result, leave, strip};
+use super::{Action, Page, Popup, card, diagnostics, diagnostics_result, diagnostics_wizard, leave, strip};
 use crate::diagnose::{Ask, Scope};
 use crate::model::calls::Calls;
 use crate::model::findings::Diagnosis;
 use crate::model::history::History;
 use crate::model::sound::SoundBar;
 use crate::model::strip::{Shape, Strip};
+use crate::model::wizard::{Doing, Try, Walk};
 use crate::model::{self, Levels, sooner};
 use crate::os::preferences::Preferences;
 use crate::theme::{self, palette, size};
@@ -125,6 +126,8 @@ pub struct Screen {
     /// Which cause shows its proof, and whether all lines are shown.
     open_cause: usize,
     all_lines: bool,
+    /// Of the sound check, while it plays.
+    tone: Option<Try>,
 }
 
 impl Screen {
@@ -169,6 +172,7 @@ impl Screen {
             diagnostics: diagnostics::View::Home,
             open_cause: 0,
             all_lines: false,
+            tone: None,
         }
     }
 
@@ -244,6 +248,23 @@ impl Screen {
     }
 
     /// Meters and what is known of calls follow the snapshot.
+    /// When a tone of the sound check is over, the answer takes the focus.
+    fn follow_tone(&mut self, scene: &Scene<'_>) {
+        let walk = scene.diagnosis.walk.as_ref();
+        match walk.and_then(Walk::busy) {
+            Some(Doing::Trying(what)) => self.tone = Some(what),
+            Some(_) => {}
+            None => {
+                let asks = |what: &Try| walk.is_some_and(|walk| walk.was_played(*what) && walk.heard(*what).is_none());
+                if let Some(what) = self.tone.take().filter(asks)
+                    && self.page == Page::Diagnostics
+                {
+                    self.focus_next = Some(diagnostics_wizard::answer_focus(what));
+                }
+            }
+        }
+    }
+
     fn follow(&mut self, scene: &Scene<'_>) {
         let Levels { microphone, speaker, ringer } = scene.levels;
         let sound = &scene.snapshot.sound;
@@ -263,6 +284,7 @@ impl Screen {
                 self.focus_next = Some(diagnostics_result::main_id());
             }
         }
+        self.follow_tone(scene);
         let desk = model::calls::desk(&scene.snapshot.calls);
         let live = desk.main.filter(|call| matches!(call.state, CallState::Connected));
         if live.is_some() && scene.snapshot.muted && sound.microphone.open {

@@ -179,6 +179,27 @@ mod wizard {
     }
 
     #[test]
+    fn a_tone_that_is_over_leads_the_keyboard_to_its_question_and_on() {
+        use crate::model::wizard::{Act, Doing};
+
+        let mut desk = at(Step::Sides);
+        let now = desk.harness.state().now;
+        let act = |desk: &mut Desk, act: Act| {
+            let walk = desk.harness.state_mut().diagnosis.walk.as_mut().expect("it goes on");
+            walk.act = act;
+            desk.frames(3);
+        };
+        let length = std::time::Duration::from_secs(1);
+        act(&mut desk, Act::Busy { doing: Doing::Trying(Try::Right), since: now, length });
+        act(&mut desk, Act::Busy { doing: Doing::Judging, since: now, length });
+        act(&mut desk, Act::Idle);
+        assert_eq!(desk.focused(), text::YES);
+        desk.key(Modifiers::NONE, Key::Enter);
+        assert_eq!(desk.orders(), [Order::Wizard(Ask::Heard(Try::Right, true))]);
+        assert_eq!(desk.focused(), "Play the ring");
+    }
+
+    #[test]
     fn the_home_leads_to_the_first_step() {
         let mut desk = Desk::new(at_rest());
         desk.perform(Action::Go(Page::Diagnostics));
