@@ -17,10 +17,11 @@ mod schema;
 use schema::Schema;
 
 const SOURCE: &str = "packaging/policy/schema.toml";
+const APPLICATION: &str = "packaging/app.toml";
 
 /// A file that follows from the schema, with what has to stand in it.
 struct Generated {
-    path: &'static str,
+    path: String,
     text: String,
 }
 
@@ -28,16 +29,16 @@ struct Generated {
 pub fn policy(check: bool) -> Result<ExitCode> {
     let mut stale = Vec::new();
     for Generated { path, text } in generated(&root())? {
-        let file = root().join(path);
+        let file = root().join(&path);
         if std::fs::read_to_string(&file).is_ok_and(|old| old == text) {
             continue;
         }
-        stale.push(path);
         if !check {
             let folder = file.parent().with_context(|| format!("{path} has no folder"))?;
             std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
             std::fs::write(&file, text).with_context(|| format!("{path} cannot be written"))?;
         }
+        stale.push(path);
     }
     for path in &stale {
         eprintln!("policy: {path} {}", if check { "is not current: run cargo xtask policy" } else { "written" });
@@ -50,14 +51,16 @@ pub fn policy(check: bool) -> Result<ExitCode> {
 
 fn generated(root: &Path) -> Result<Vec<Generated>> {
     let text = std::fs::read_to_string(root.join(SOURCE)).with_context(|| format!("{SOURCE} cannot be read"))?;
-    let schema = Schema::parse(&text)?;
-    let made = |path, text| Generated { path, text };
+    let application =
+        std::fs::read_to_string(root.join(APPLICATION)).with_context(|| format!("{APPLICATION} cannot be read"))?;
+    let schema = Schema::parse(&text, &application)?;
+    let made = |path: &str, text| Generated { path: path.to_owned(), text };
     Ok(vec![
         made("core/src/policy/keys.rs", formatted(&rust::keys(&schema))?),
         made("packaging/policy/gen/offhook.admx", admx::admx(&schema)),
         made("packaging/policy/gen/en-US/offhook.adml", admx::adml(&schema)),
         made("packaging/policy/gen/offhook.mobileconfig", apple::mobileconfig(&schema)),
-        made("packaging/policy/gen/org.offhook.Offhook.plist", apple::manifest(&schema)),
+        made(&format!("packaging/policy/gen/{}.plist", schema.macos_domain), apple::manifest(&schema)),
         made("packaging/policy/gen/policy.schema.json", json::json_schema(&schema)?),
         made("packaging/policy/gen/example-managed.json", json::example(&schema)?),
         made("docs/administrator/policy.md", page::page(&schema)),

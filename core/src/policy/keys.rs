@@ -8,7 +8,7 @@ pub const COUNT: usize = 25;
 /// The registry key below `HKEY_LOCAL_MACHINE` and `HKEY_CURRENT_USER`.
 pub const REGISTRY: &str = "SOFTWARE\\Policies\\Offhook";
 /// The preferences domain on macOS.
-pub const MACOS_DOMAIN: &str = "org.offhook.Offhook";
+pub const MACOS_DOMAIN: &str = "io.offhook.offhook";
 
 /// One setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -12,6 +12,8 @@ pub struct Schema {
     pub product: String,
     /// Below HKLM and HKCU.
     pub registry: String,
+    /// The preferences domain on macOS is the bundle's id there, which packaging/app.toml says.
+    #[serde(skip)]
     pub macos_domain: String,
     pub version: u32,
     #[serde(rename = "group")]
@@ -131,8 +133,12 @@ fn every_platform() -> Vec<Platform> {
 }
 
 impl Schema {
-    pub fn parse(text: &str) -> Result<Self> {
-        let schema: Self = toml::from_str(text).context("the policy schema is not well formed")?;
+    /// `application` is the description that all packages are made from.
+    pub fn parse(text: &str, application: &str) -> Result<Self> {
+        let mut schema: Self = toml::from_str(text).context("the policy schema is not well formed")?;
+        let application: toml::Table = toml::from_str(application).context("packaging/app.toml is not well formed")?;
+        let id = application.get("app").and_then(|app| app.get("id")).and_then(toml::Value::as_str);
+        id.context("packaging/app.toml has no app.id")?.clone_into(&mut schema.macos_domain);
         let mut names = BTreeSet::new();
         for setting in &schema.settings {
             setting.check().with_context(|| format!("setting `{}`", setting.key))?;
@@ -242,11 +248,11 @@ mod tests {
     use super::*;
 
     const HEAD: &str =
-        "vendor='a'\nproduct='b'\nregistry='c'\nmacos_domain='d'\nversion=1\n[[group]]\nid='g'\ntitle='G'\n";
+        "vendor='a'\nproduct='b'\nregistry='c'\nversion=1\n[[group]]\nid='g'\ntitle='G'\n";
 
     fn setting(lines: &str) -> Result<Schema> {
         let common = "[[setting]]\nkey='a.b_c'\npolicy='A'\ngroup='g'\ntitle='T'\nuser='any'\nchange='nothing'\n";
-        Schema::parse(&format!("{HEAD}{common}{lines}"))
+        Schema::parse(&format!("{HEAD}{common}{lines}"), "[app]\nid='org.example.phone'")
     }
 
     #[test]
@@ -269,5 +275,6 @@ mod tests {
     fn keys_become_rust_names() {
         let schema = setting("text='S.'\ntype='boolean'\ndefault=true").expect("it is sound");
         assert_eq!(schema.settings.first().map(Setting::variant).as_deref(), Some("ABC"));
+        assert_eq!(schema.macos_domain, "org.example.phone");
     }
 }
