@@ -103,6 +103,21 @@ fn the_guide_names_every_property_and_what_detection_rules_need() {
 }
 
 #[test]
+fn macos_looks_for_policies_under_the_id_of_the_bundle_and_no_other() {
+    let id = crate::description::tests::ours().app.id;
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).expect("it is in the repository");
+    assert!(read("core/src/policy/keys.rs").contains(&format!("MACOS_DOMAIN: &str = {id:?}")));
+    assert!(
+        read("packaging/policy/gen/offhook.mobileconfig").contains(&format!("<key>PayloadType</key><string>{id}<"))
+    );
+    assert!(read("docs/administrator/README.md").contains(&format!("`{id}`")));
+    // A tool for MDM finds a manifest by its name.
+    let manifest = read(&format!("packaging/policy/gen/{id}.plist"));
+    assert!(manifest.contains(&format!("<key>pfm_domain</key><string>{id}<")));
+    assert_eq!(files("packaging/policy/gen", "plist").len(), 1, "a manifest of another id is left over");
+}
+
+#[test]
 fn the_flatpak_names_the_program_as_every_package_does() {
     let description = crate::description::tests::ours();
     let manifest = yaml(&root().join(format!("packaging/linux/flatpak/{}.yml", description.app.id)));

@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn everything_made_from_the_schema_is_current() {
         for Generated { path, text } in generated(&root()).expect("the schema is sound") {
-            let there = std::fs::read_to_string(root().join(path)).unwrap_or_default();
+            let there = std::fs::read_to_string(root().join(&path)).unwrap_or_default();
             assert!(there == text, "{path} is not current: run `cargo xtask policy`");
         }
     }

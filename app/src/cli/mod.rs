@@ -33,6 +33,8 @@ use interrupt::Interrupt;
 use lines::{Line, Microphone, Registration, Summary};
 use voice::Voice;
 
+use crate::os::message;
+
 /// The crates whose log lines are known to hide what is private; others only warn.
 const OUR_CRATES: [&str; 6] = ["phone_core", "phone_io", "phone_audio", "phone_device", "phone_exchange", "phone_app"];
 
@@ -42,6 +44,12 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             let exit = if error.use_stderr() { Exit::CouldNotRun } else { Exit::Fine };
+            if error.use_stderr() && message::is_needed() {
+                message::show(&message::words(
+                    &format!("Offhook could not be started: {}.", error.kind()),
+                    "Check the shortcut or link that was used; the one in the Start menu works.",
+                ));
+            }
             // A closed stdout is the only cause, and then nobody can be told.
             return error.print().map_or(Exit::CouldNotRun, |()| exit).into();
         }
@@ -50,6 +58,9 @@ pub fn main() -> ExitCode {
     let exit = start(&arguments, &mut voice).unwrap_or_else(|failure| {
         let Failure { exit, notice } = failure;
         voice.wipe();
+        if arguments.task.is_none() && message::is_needed() {
+            message::show(&message::words(&notice.text, &notice.remedy));
+        }
         voice.say(&Line::Error(notice));
         if matches!(arguments.task, Some(Task::Call(_) | Task::Listen(_))) {
             voice.say(&Line::Summary(Summary {

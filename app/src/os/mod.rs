@@ -3,6 +3,7 @@
 pub mod icon;
 pub mod instance;
 pub mod link;
+pub mod message;
 pub mod preferences;
 
 /// Whether the processor draws, for want of a graphics device. Every frame then costs as much as a few frames of sound.

@@ -247,8 +247,7 @@ impl Setting {
 mod tests {
     use super::*;
 
-    const HEAD: &str =
-        "vendor='a'\nproduct='b'\nregistry='c'\nversion=1\n[[group]]\nid='g'\ntitle='G'\n";
+    const HEAD: &str = "vendor='a'\nproduct='b'\nregistry='c'\nversion=1\n[[group]]\nid='g'\ntitle='G'\n";
 
     fn setting(lines: &str) -> Result<Schema> {
         let common = "[[setting]]\nkey='a.b_c'\npolicy='A'\ngroup='g'\ntitle='T'\nuser='any'\nchange='nothing'\n";
