@@ -4,6 +4,7 @@ mod ending;
 mod lines;
 mod media;
 mod notice;
+pub mod relays;
 pub mod settings;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ use crate::input::Input;
 use crate::journal::Journal;
 use crate::line::genesys::{GenesysLine, LineOptions};
 use crate::line::{Line, LineCommand, LineInput, LineOutput, LineSettings, SessionEnd};
-use crate::media::{MediaStats, MediaUp, RelayPolicy, SessionConfig};
+use crate::media::{IceServer, MediaStats, MediaUp, RelayPolicy, SessionConfig};
 use crate::output::{MediaCommand, Output};
 use crate::policy::{Layers, Setting};
 use crate::redact::Private;
@@ -564,12 +565,8 @@ impl Phone {
         let relay = if rules.is_on(Setting::ForceRelay) { RelayPolicy::ForceRelay } else { RelayPolicy::All };
         let default = SessionConfig::default();
         let dscp = rules.integer(Setting::Dscp).and_then(|dscp| u8::try_from(dscp).ok());
-        SessionConfig {
-            relay,
-            servers: self.settings.servers.clone(),
-            dscp: dscp.unwrap_or(default.dscp).min(63),
-            codecs: default.codecs,
-        }
+        let (servers, order) = relays::choose(&self.settings.servers, rules);
+        SessionConfig { relay, servers, order, dscp: dscp.unwrap_or(default.dscp).min(63), codecs: default.codecs }
     }
 
     // What follows from the state, computed again after every input.
@@ -722,6 +719,10 @@ impl Phone {
         }
         let config = self.session_config();
         if self.prepared.as_ref() != Some(&config) {
+            let relay = |servers: &[IceServer]| servers.iter().any(|server| matches!(server, IceServer::Turn { .. }));
+            if relay(&self.settings.servers) && !relay(&config.servers) {
+                self.problem(notice::no_allowed_relay());
+            }
             self.prepared = Some(config.clone());
             self.media(MediaCommand::Prepare { config });
         }

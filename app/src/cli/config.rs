@@ -4,13 +4,17 @@
 use std::io::{BufRead, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use phone_audio::sound::Choice;
 use phone_core::Private;
 use phone_core::command::{HostOverrides, Service};
 use phone_core::policy::{Effective, Finding, Layer, Layers, Resolved, Setting, Source, Trouble, read, resolve};
+use phone_core::provisioning::Day;
+use phone_core::provisioning::effective::{EffectivePhone, Missing, layers, of_phone, phone_of_user};
 use phone_io::net::tls::Trust;
 use phone_io::policy::{Places, ReadSettings};
+use phone_io::provisioning::Folder;
 
 use super::args::Common;
 use super::exit::Failure;
@@ -45,11 +49,25 @@ pub struct Settings {
     pub layers: Layers,
     /// What was chosen in the window.
     pub chosen: Layers,
+    /// The phone of this user among the objects of the provisioning folder.
+    pub phone: Option<EffectivePhone>,
     /// What was ignored, and why.
     pub findings: Vec<Finding>,
     /// Policies and files that were read.
     pub sources: Vec<String>,
     pub reader: Reader,
+}
+
+/// The day at this computer, UTC.
+pub fn today() -> Day {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Day::of_unix(seconds)
+}
+
+/// The log-in name at this computer.
+pub fn user_of_computer() -> Option<String> {
+    let name = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).ok();
+    name.filter(|name| !name.is_empty())
 }
 
 /// Folders of this user; `None` where the system has no home folder.
@@ -62,6 +80,11 @@ pub fn data_dir() -> Option<PathBuf> {
     folders().map(|folders| folders.data_dir().to_owned())
 }
 
+/// The folder of `offhook phones` where none is named.
+pub fn provisioning_folder() -> Option<PathBuf> {
+    data_dir().map(|folder| folder.join("provisioning"))
+}
+
 /// Reads all there is to read, at the start and whenever something may have changed.
 #[derive(Clone, Default)]
 pub struct Reader {
@@ -69,6 +92,10 @@ pub struct Reader {
     file: Option<PathBuf>,
     /// `None`: no policies (tests).
     places: Option<Places>,
+    /// The usual one; a setting may name another.
+    provisioning: Option<PathBuf>,
+    /// Where the phone that was selected last is kept.
+    data: Option<PathBuf>,
     /// What was ignored when all was read last.
     told: Report,
 }
@@ -77,12 +104,13 @@ pub struct Reader {
 #[derive(Default)]
 struct Found {
     layers: Layers,
+    phone: Option<EffectivePhone>,
     findings: Vec<Finding>,
     sources: Vec<String>,
 }
 
 impl Reader {
-    fn read(&self) -> Found {
+    fn read(&self, chosen: &Layers) -> Found {
         let mut found = Found::default();
         if let Some(places) = &self.places {
             let policies = phone_io::policy::read(places);
@@ -105,7 +133,55 @@ impl Reader {
             }
         }
         self.command_line(&mut found.layers);
+        // Practice has its own objects.
+        if !self.common.demo {
+            self.provisioned(chosen, &mut found);
+        }
         found
+    }
+
+    /// What the objects of the provisioning folder say about the phone of this user. Who that is, and which folder, is
+    /// decided by what was read so far.
+    fn provisioned(&self, chosen: &Layers, found: &mut Found) {
+        let mut so_far = found.layers.clone();
+        so_far.merge(chosen);
+        let so_far = resolve(&so_far);
+        let named = so_far.text(Setting::Provisioning).map(PathBuf::from);
+        let Some(folder) = named.or_else(|| self.provisioning.clone()) else { return };
+        let place = folder.join("active.json").display().to_string();
+        let mut tell = |trouble, text: String| found.findings.push(Finding::new(&place, "", trouble, text));
+        let (objects, damage) = match Folder::reading(folder).active() {
+            Ok(read) => read,
+            Err(error) => {
+                let why = super::station::with_causes(&error);
+                return tell(Trouble::Unreadable, format!("{why}; it was ignored"));
+            }
+        };
+        for finding in damage {
+            tell(Trouble::BadValue, format!("{finding}; it was ignored"));
+        }
+        if objects.is_empty() {
+            return;
+        }
+        found.sources.push(place.clone());
+        let login = so_far.text(Setting::Account).map(str::to_owned).or_else(|| {
+            let practice = so_far.is_set(Setting::Exchange) && !so_far.is_set(Setting::Region);
+            if practice { Some("ana".to_owned()) } else { user_of_computer() }
+        });
+        let wanted = self.data.as_deref().and_then(phone_io::selected_phone);
+        match phone_of_user(&objects, login.as_deref().unwrap_or_default(), wanted.as_deref()) {
+            Ok(phone) => {
+                found.layers.merge(&layers(&objects, phone, Some(today())));
+                found.phone = of_phone(&objects, &phone.name).ok();
+            }
+            // A folder may be kept for others.
+            Err(Missing::NotCreated) => {}
+            Err(missing) => {
+                let why = missing.sentence();
+                let text = format!("{}, so no phone of it counts here", why.trim_end_matches('.'));
+                found.findings.push(Finding::new(&place, "", Trouble::NoPhone, text));
+            }
+        }
     }
 
     fn command_line(&self, layers: &mut Layers) {
@@ -162,6 +238,8 @@ impl Settings {
             common: common.clone(),
             file: common.config.clone().or(usual),
             places: Some(Places::of_system(config)),
+            provisioning: provisioning_folder(),
+            data: data_dir(),
             told: Report::default(),
         };
         check_options(common)?;
@@ -172,7 +250,7 @@ impl Settings {
     }
 
     fn decide(reader: Reader, chosen: &Layers) -> Self {
-        let Found { layers, mut findings, sources } = reader.read();
+        let Found { layers, phone, mut findings, sources } = reader.read(chosen);
         let mut all = layers.clone();
         all.merge(chosen);
         let effective = resolve(&all);
@@ -243,6 +321,7 @@ impl Settings {
             ringer,
             layers,
             chosen: chosen.clone(),
+            phone,
             findings,
             sources,
             effective,
@@ -602,6 +681,69 @@ mod tests {
         let told: Vec<String> = settings.in_vain().collect();
         assert_eq!(told, ["--account has no effect: “Account” is ben, set by policy for this computer p.json."]);
         assert_eq!(settings.findings.len(), 2, "the file's wish is in the report too");
+    }
+
+    /// A provisioning folder in force: objects as they are exported.
+    fn provisioned(name: &str, objects: &str) -> Reader {
+        let folder = std::env::temp_dir().join(format!("offhook-config-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("it can be made");
+        std::fs::write(folder.join("active.json"), objects).expect("it can be written");
+        Reader { provisioning: Some(folder), ..Reader::default() }
+    }
+
+    const OBJECTS: &str = r#"{
+        "global": {"settings": {"auto_answer": true, "dscp": 40, "transport_dscp": 10}},
+        "sites": [{"name": "Madrid", "media_regions": ["eu-west-1"]}],
+        "base_settings": [{"name": "Support_WebRTC_Standard", "settings": {"dscp": 34, "persistent_timeout": 300}}],
+        "users": [{"name": "Ana Kovacs", "login": "ana"}, {"name": "Ben Okafor", "login": "ben"}],
+        "phones": [
+            {"name": "AnaK_WebRTC", "site": "Madrid", "base_settings": "Support_WebRTC_Standard", "user": "Ana Kovacs",
+             "settings": {"persistent_timeout": 120}},
+            {"name": "BenO_WebRTC", "site": "Madrid", "base_settings": "Support_WebRTC_Standard", "user": "Ben Okafor",
+             "enabled": false}]}"#;
+
+    #[test]
+    fn row_4_and_130_the_phone_of_the_folder_decides_and_every_value_names_its_layer() {
+        let reader = provisioned("layers", OBJECTS);
+        let common =
+            Common { account: Some("ana".into()), exchange: Some("http://127.0.0.1:1".into()), ..Common::default() };
+        let mut chosen = Layers::default();
+        chosen.set(Setting::TransportDscp, Value::Integer(26), Source::new(Layer::Chosen, ""));
+        let settings = Settings::decide(Reader { common, ..reader }, &chosen);
+        let origin =
+            |setting| settings.effective.get(setting).map(|found| found.origin.to_string()).unwrap_or_default();
+        for (setting, value, layer) in [
+            (Setting::AutoAnswer, Value::Bool(true), "global settings"),
+            (Setting::Dscp, Value::Integer(34), "base settings Support_WebRTC_Standard"),
+            (Setting::PersistentTimeout, Value::Integer(120), "phone AnaK_WebRTC"),
+            (Setting::TransportDscp, Value::Integer(26), "you, in the window"),
+            (Setting::ForceRelay, Value::Bool(false), "built in"),
+        ] {
+            assert_eq!(settings.effective.value(setting), Some(&value), "{setting:?}");
+            assert_eq!(origin(setting), layer, "{setting:?}");
+        }
+        assert_eq!(settings.phone.as_ref().map(|phone| phone.site.as_str()), Some("Madrid"));
+        assert!(settings.of_phone().get(Setting::AutoAnswer, Layer::Global).is_some(), "the phone is told");
+        assert!(settings.sources.iter().any(|source| source.ends_with("active.json")), "{:?}", settings.sources);
+    }
+
+    #[test]
+    fn row_27_a_phone_of_the_folder_that_cannot_be_used_is_told_and_decides_nothing() {
+        let of = |account: &str, objects: &str| {
+            let reader = provisioned(&format!("unusable-{account}"), objects);
+            let common = Common { account: Some(account.into()), ..Common::default() };
+            Settings::decide(Reader { common, ..reader }, &Layers::default())
+        };
+        let ben = of("ben", OBJECTS);
+        assert!(told(&ben).contains("Phone BenO_WebRTC is disabled, so no phone of it counts here"), "{}", told(&ben));
+        assert!(!ben.effective.is_on(Setting::AutoAnswer) && ben.phone.is_none());
+        let stranger = of("carla", OBJECTS);
+        assert_eq!((told(&stranger).as_str(), stranger.phone), ("", None), "a folder may be kept for others");
+        let broken = of("dev", "{");
+        assert!(told(&broken).contains("it is no JSON"), "{}", told(&broken));
+        let practice = Common { demo: true, account: Some("ana".into()), ..Common::default() };
+        let demo = Settings::decide(Reader { common: practice, ..provisioned("demo", OBJECTS) }, &Layers::default());
+        assert_eq!(demo.phone, None, "practice has its own objects");
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use phone_core::diagnose::facts::{
     DeviceFacts, Direction, EchoFacts, Facts, FailureFacts, MicrophoneFacts, Origin, OutputFacts, PathFacts,
-    Permission, PolicyFacts, ServiceFacts, SessionFacts, SoundFacts,
+    Permission, PolicyFacts, RelayMode, ServiceFacts, SessionFacts, SoundFacts,
 };
 use phone_core::event::{CallDirection, EndReason};
 use phone_core::measurement::{self, Measured, Measurement, NotMeasured};
 use phone_core::media::MediaPath;
+use phone_core::phone::relays::region_of;
 use phone_core::policy::Setting;
 use phone_core::snapshot::{Snapshot, Standing};
 use phone_core::sound::{DeviceChoice, DeviceClass, SoundProblem, SoundRole};
@@ -240,7 +241,22 @@ pub fn failures(snapshot: &Snapshot) -> Vec<FailureFacts> {
 
 pub fn policy(snapshot: &Snapshot) -> PolicyFacts {
     let media = snapshot.calls.iter().find_map(|call| call.media.as_ref());
+    let rules = &snapshot.settings;
+    let listed = rules.list(Setting::RelayServers);
+    let mut regions: Vec<String> =
+        listed.iter().filter_map(|entry| Some(entry.split_once('=')?.0.to_owned())).collect();
+    regions.dedup();
+    let relay = media.and_then(|media| media.relay.as_ref()).filter(|_| !listed.is_empty());
     PolicyFacts {
+        relay_mode: match rules.text(Setting::RelayChoice) {
+            _ if listed.is_empty() => RelayMode::Service,
+            Some("listed") => RelayMode::SiteList,
+            _ => RelayMode::LowestLatency,
+        },
+        unlisted_relay: relay
+            .filter(|relay| region_of(rules, &relay.server).is_none())
+            .map(|relay| relay.server.clone()),
+        listed_regions: regions,
         relay_forced: snapshot.relay_forced,
         relay_in_use: media.is_some_and(|media| media.path != MediaPath::Direct),
         direct_works: media.and_then(|media| (media.path == MediaPath::Direct).then_some(true)),

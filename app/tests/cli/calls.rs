@@ -89,6 +89,31 @@ fn speech_sent_to_the_practice_echo_is_heard_again_and_the_summary_is_complete()
 }
 
 #[test]
+fn row_1_a_call_is_placed_and_answered_where_there_is_no_browser() {
+    let exchange = exchange(ExchangeOptions::default());
+    let nothing = Scratch::new("no-programs");
+    let alone = || vec![("PATH", nothing.path().display().to_string()), ("BROWSER", String::new())];
+    let output = nothing.file("heard.wav");
+    let ben = offhook().args(["listen", "--json", "--account", "ben", "--exchange", exchange.origin()]);
+    let ben = ben.args(["--answer", "auto", "--calls", "1", "--input", "tone:600", "--output", "null"]);
+    let mut ben = ben.envs(alone()).start();
+    ben.until("registered", LIMIT);
+    let ana = call(&exchange, "ben").args(["--duration", "3s", "--input", "tone:440", "--output"]).arg(&output);
+    let ana = ana.envs(alone()).finish(LIMIT);
+    ana.assert_code(0);
+    let heard = signal::read_wav(&output);
+    let heard = signal::between(signal::after_onset(&heard, -40.0), SECOND / 2, SECOND);
+    let pitch = signal::loudest_hz(heard).unwrap_or_default();
+    assert!((pitch - 600.0).abs() < 5.0, "{pitch} Hz\n{ana}");
+    ben.finish(LIMIT).assert_code(0);
+    // Nor does one hide inside.
+    let lock = include_str!("../../../Cargo.lock");
+    for engine in ["wry", "webview", "webview2-com", "webkit2gtk", "cef", "servo", "tauri"] {
+        assert!(!lock.contains(&format!("name = \"{engine}\"")), "{engine} is a web view");
+    }
+}
+
+#[test]
 fn a_tone_sent_to_the_echo_comes_back_with_its_frequency_and_level() {
     let scratch = Scratch::new("tone");
     let output = scratch.file("heard.wav");

@@ -99,6 +99,22 @@ fn a_mandatory_value_withstands_file_window_and_command_line() {
 }
 
 #[test]
+fn row_2_a_clean_computer_that_is_managed_is_ready_without_a_question() {
+    let fleet = Fleet::new("clean");
+    let exchange = exchange(ExchangeOptions::default());
+    let managed = serde_json::json!({ "ServerUrl": exchange.origin(), "Account": "ben" });
+    fleet.write("machine/policies/managed/10.json", &managed.to_string());
+    assert!(!fleet.path("home/data").exists() && !fleet.path("home/config/offhook/offhook.toml").exists());
+    // No address, account, phone or device is named: the phone of the user is found and a call is heard.
+    let run = fleet.call(&[]);
+    run.assert_code(0);
+    assert_eq!(run.event("registered")["account"], "ben", "{run}");
+    assert_eq!(run.count("connected"), 1, "{run}");
+    assert!(run.event("ended")["packets"]["received"].as_u64().is_some_and(|received| received > 20), "{run}");
+    assert_eq!(run.count("error") + run.count("note"), 0, "nothing was asked for or ignored\n{run}");
+}
+
+#[test]
 fn whatever_is_broken_the_start_succeeds_and_the_report_says_what_was_ignored() {
     let fleet = Fleet::new("broken");
     fleet.write("machine/policies/managed/10.json", r#"{"ForceTurn": "perhaps", "MediaDscp": 34, "Elephant": 1}"#);
@@ -134,6 +150,58 @@ fn whatever_is_broken_the_start_succeeds_and_the_report_says_what_was_ignored() 
     assert_eq!(run.event("ended")["dscp"]["configured"], 34, "{run}");
     let kept = fs::read_to_string(fleet.path("home/config/offhook/offhook.toml")).unwrap();
     assert!(kept.ends_with("http://127.0"), "the user's file is as it was");
+}
+
+#[test]
+fn row_4_and_130_a_phone_obeys_the_provisioning_folder_and_says_which_object_decided() {
+    let fleet = Fleet::new("provisioning");
+    let folder = fleet.path("shared").display().to_string();
+    let phones = |line: &[&str]| fleet.run(&[&["phones", "--folder", folder.as_str()], line].concat()).assert_code(0);
+    phones(&[
+        "create",
+        "site",
+        "Madrid",
+        "verified=2026-05-01",
+        r#"media_regions=[{"region": "eu-west-1", "servers": ["turn:192.0.2.7:3478"]}]"#,
+    ]);
+    phones(&["create", "base-settings", "Support_WebRTC_Standard", "transport_dscp=26", "persistent_timeout=300"]);
+    phones(&["create", "user", "Carla", "login=carla"]);
+    phones(&["create", "phone", "CarlaM_WebRTC", "site=Madrid", "base_settings=Support_WebRTC_Standard", "user=Carla"]);
+    phones(&["edit", "phone", "CarlaM_WebRTC", "force_relay=on", "--yes"]);
+    phones(&["edit", "global", "auto_answer=on"]);
+    fleet.run(&["phones", "--folder", &folder, "activate", "--yes"]);
+    fleet.write(
+        "machine/policies/managed/10.json",
+        &format!(r#"{{"ProvisioningFolder": "{folder}", "TransportDscp": 10}}"#),
+    );
+    let exchange = exchange(ExchangeOptions::default());
+    let who = ["--account", "carla", "--exchange", exchange.origin()];
+    for (key, value, layer) in [
+        ("auto_answer", Value::from(true), "global"),
+        ("relay_choice", Value::from("listed"), "site"),
+        ("persistent_timeout", Value::from(300), "base-settings"),
+        ("force_relay", Value::from(true), "phone"),
+        ("transport_dscp", Value::from(10), "mandatory-machine"),
+    ] {
+        let shown = fleet.json(&[&["policy", "show", key, "--json"][..], &who].concat());
+        assert_eq!((&shown["value"], &shown["origin"]["layer"]), (&value, &Value::from(layer)), "{shown:#}");
+    }
+    let own = fleet.json(&[&["phones", "effective", "--json"][..], &who].concat());
+    assert_eq!((&own["phone"], &own["site"]), (&Value::from("CarlaM_WebRTC"), &Value::from("Madrid")), "{own:#}");
+    // Another user of the same folder has no phone in it, and is not held to it.
+    let other =
+        fleet.json(&["policy", "show", "auto_answer", "--json", "--account", "dev", "--exchange", exchange.origin()]);
+    assert_eq!(other["value"], false, "{other:#}");
+    // Relays only, and none of the exchange's is in the site's list: no media leaves.
+    let run = fleet.call(&who);
+    assert!(format!("{run}").contains("none of them is of a media region"), "{run}");
+    assert_eq!(run.count("connected"), 0, "{run}");
+    // Without the list the exchange's own relay carries the call.
+    phones(&["edit", "site", "Madrid", "media_regions=eu-west-1"]);
+    fleet.run(&["phones", "--folder", &folder, "activate", "--yes"]);
+    let run = fleet.call(&who);
+    run.assert_code(0);
+    assert_eq!(run.event("ended")["path"], "relay-forced", "{run}");
 }
 
 #[test]

@@ -17,4 +17,4 @@ mod store;
 mod watch;
 
 pub use handle::{Meters, OpenBrowser, PhoneHandle, StartError, StartOptions, start, system_browser};
-pub use store::{chosen, replace_file};
+pub use store::{chosen, replace_file, selected_phone};

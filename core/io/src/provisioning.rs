@@ -12,6 +12,7 @@ use phone_core::provisioning::{Finding, Objects, Severity, Store, read};
 
 use crate::store::replace_file;
 
+const ACTIVE: &str = "active.json";
 /// Larger is no file of ours.
 const FILE_LIMIT: u64 = 16 * 1024 * 1024;
 
@@ -79,13 +80,18 @@ impl Folder {
             findings.extend(found.into_iter().map(|f| Finding { object: format!("{name}: {}", f.object), ..f }));
             Ok(Some(objects))
         };
-        let active = one(self.path.join("active.json"))?.unwrap_or_default();
+        let active = one(self.path.join(ACTIVE))?.unwrap_or_default();
         let draft = one(self.path.join("draft.json"))?;
         let mut history = Vec::new();
         for place in self.history_files()? {
             history.extend(one(place)?);
         }
         Ok((Store { active, draft, history }, findings))
+    }
+
+    /// What is in force, and what was wrong in its file.
+    pub fn active(&self) -> Result<(Objects, Vec<Finding>), FolderError> {
+        Ok(file_text(&self.path.join(ACTIVE))?.map(|text| read::text(&text)).unwrap_or_default())
     }
 
     fn history_files(&self) -> Result<Vec<PathBuf>, FolderError> {
@@ -110,7 +116,7 @@ impl Folder {
         for (place, objects) in kept.iter().zip(&store.history) {
             write(place, &read::to_text(objects))?;
         }
-        write(&self.path.join("active.json"), &read::to_text(&store.active))?;
+        write(&self.path.join(ACTIVE), &read::to_text(&store.active))?;
         let draft = self.path.join("draft.json");
         match &store.draft {
             Some(objects) => write(&draft, &read::to_text(objects))?,

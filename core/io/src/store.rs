@@ -26,6 +26,9 @@ pub(crate) struct Settings {
     /// The id of the phone that was selected last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) phone: Option<String>,
+    /// Its name, which is what an administrator's objects call it by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) phone_name: Option<String>,
     /// Devices that ring together with the ringer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) also_ring: Vec<String>,
@@ -79,9 +82,14 @@ impl Settings {
             }
             role
         };
-        let selected = snapshot.phones.iter().find(|phone| phone.selected).map(|phone| phone.id.clone());
+        let selected = snapshot.phones.iter().find(|phone| phone.selected);
+        let (phone, phone_name) = match selected {
+            Some(phone) => (Some(phone.id.clone()), Some(phone.name.clone())),
+            None => (before.phone.clone(), before.phone_name.clone()),
+        };
         Self {
-            phone: selected.or_else(|| before.phone.clone()),
+            phone,
+            phone_name,
             microphone: role(&snapshot.sound.microphone, Setting::SoundMicrophone, &before.microphone),
             speaker: role(&snapshot.sound.speaker, Setting::SoundSpeaker, &before.speaker),
             ringer: role(&snapshot.sound.ringer, Setting::SoundRinger, &before.ringer),
@@ -179,6 +187,11 @@ fn to_toml(value: &Value) -> toml::Value {
 /// it when it starts.
 pub fn chosen(data_dir: &Path) -> Layers {
     Store::new(data_dir).read().unwrap_or_default().chosen()
+}
+
+/// The name of the phone that was selected last.
+pub fn selected_phone(data_dir: &Path) -> Option<String> {
+    Store::new(data_dir).read().unwrap_or_default().phone_name
 }
 
 /// Where settings are kept.
@@ -355,6 +368,7 @@ fn private_file(path: &Path) -> io::Result<fs::File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use phone_core::snapshot::PhoneView;
     use phone_core::sound::{NoiseReduction, Processing};
     use phone_core::{Input, Phone, PhoneConfig};
 
@@ -378,6 +392,7 @@ mod tests {
     fn some_settings() -> Settings {
         Settings {
             phone: Some("phone-1".to_owned()),
+            phone_name: Some("AnaK_WebRTC".to_owned()),
             microphone: RoleSettings {
                 device: Some("pulseaudio:mic \"x\"".to_owned()),
                 volume_percent: Some(80),
@@ -426,6 +441,28 @@ mod tests {
         assert_eq!(kept.iter().count(), 2);
         store.save(&Settings::default()).unwrap();
         assert_eq!(store.load(), (Settings::default(), None));
+    }
+
+    #[test]
+    fn row_8_the_selected_phone_is_kept_for_the_next_start_and_signing_out_forgets_it_not() {
+        let folder = Folder::new("phone");
+        let store = Store::new(&folder.0);
+        assert_eq!(selected_phone(&folder.0), None);
+        let phone = |id: &str, name: &str, selected| PhoneView {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            site: "Madrid".to_owned(),
+            selected,
+            refused: None,
+            webrtc: true,
+        };
+        let nothing = Phone::new(PhoneConfig::default(), crate::clock::now()).snapshot();
+        let mut chosen = Snapshot::clone(&nothing);
+        chosen.phones = vec![phone("p1", "AnaK_WebRTC", false), phone("p2", "AnaKHome_WebRTC", true)];
+        let kept = Settings::of(&chosen, &Settings::default());
+        store.save(&Settings::of(&nothing, &kept)).unwrap();
+        assert_eq!(store.load().0.phone.as_deref(), Some("p2"));
+        assert_eq!(selected_phone(&folder.0).as_deref(), Some("AnaKHome_WebRTC"));
     }
 
     #[cfg(unix)]

@@ -486,6 +486,10 @@ pub struct PolicyFacts {
     pub direct_works: Option<bool>,
     /// What the fence stopped.
     pub stopped_by_fence: u64,
+    /// The relay that carries the call, where the site's list does not have it.
+    pub unlisted_relay: Option<String>,
+    /// Media regions of the site that name servers.
+    pub listed_regions: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -60,8 +60,11 @@ fn mark(check: &str, facts: &Facts) -> Line {
         (Some(effective), _) if effective != mark.configured => {
             Line::new(check, Verdict::Warn, "The system did not set it").value(name(effective)).limit(limit)
         }
+        (_, Some(0)) if mark.configured != 0 => {
+            Line::new(check, Verdict::Warn, "Cleared on the way").value(name(0)).limit(limit)
+        }
         (_, Some(echoed)) if echoed != mark.configured => {
-            Line::new(check, Verdict::Warn, "Lost on the way").value(name(echoed)).limit(limit)
+            Line::new(check, Verdict::Warn, "Rewritten on the way").value(name(echoed)).limit(limit)
         }
         (Some(effective), Some(_)) => Line::new(check, Verdict::Pass, "Set, and arrives").value(name(effective)),
         (Some(effective), None) => {
@@ -123,4 +126,28 @@ fn path(call: &CallFacts, limits: &Limits, causes: &mut Vec<Cause>) {
         None => Evidence::note("The gateway does not answer, so it is not known on which side", ""),
     });
     causes.push(cause);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::MarkFacts;
+    use super::*;
+
+    #[test]
+    fn row_20_the_mark_is_set_or_refused_here_cleared_or_rewritten_on_the_way_or_unknown() {
+        for (effective, echoed, words, bad) in [
+            (Some(46), Some(46), "Set, and arrives", false),
+            (Some(46), None, "Set here; nobody reports what arrives", false),
+            (Some(0), None, "The system did not set it", true),
+            (Some(46), Some(0), "Cleared on the way", true),
+            (Some(46), Some(10), "Rewritten on the way", true),
+            (None, None, "This system does not tell what it set", false),
+        ] {
+            let facts = Facts { mark: Some(MarkFacts { configured: 46, effective, echoed }), ..Facts::default() };
+            let line = mark("N15", &facts);
+            assert_eq!((line.words.as_str(), line.verdict == Verdict::Warn), (words, bad));
+            let told = causes(&facts, &Limits::default()).iter().any(|cause| cause.rule == "DX-03a");
+            assert_eq!(told, bad, "{words}");
+        }
+    }
 }

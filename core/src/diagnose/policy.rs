@@ -36,7 +36,10 @@ fn outside<'a>(facts: &'a Facts, policy: &'a PolicyFacts) -> impl Iterator<Item 
 
 /// A region in use that the site does not list.
 fn not_listed(facts: &Facts, policy: &PolicyFacts) -> Option<String> {
-    if policy.relay_mode != RelayMode::SiteList || !policy.relay_in_use {
+    if !policy.relay_in_use || policy.unlisted_relay.is_some() {
+        return policy.unlisted_relay.clone().filter(|_| policy.relay_in_use);
+    }
+    if policy.relay_mode != RelayMode::SiteList {
         return None;
     }
     let listed = facts.regions.iter().any(|region| region.allowed);
@@ -89,8 +92,12 @@ pub fn causes(facts: &Facts, _limits: &Limits) -> Vec<Cause> {
         );
     }
     if let Some(region) = not_listed(facts, policy) {
-        let listed: Vec<&str> =
-            facts.regions.iter().filter(|region| region.allowed).map(|region| region.name.as_str()).collect();
+        let measured = facts.regions.iter().filter(|region| region.allowed).map(|region| region.name.as_str());
+        let listed: Vec<&str> = if policy.listed_regions.is_empty() {
+            measured.collect()
+        } else {
+            policy.listed_regions.iter().map(String::as_str).collect()
+        };
         causes.push(
             Cause::new("DX-07a", 0.88, false, Remedy::CopyForIt)
                 .because(Evidence::bad("Relay in use", region))
@@ -111,6 +118,32 @@ pub fn causes(facts: &Facts, _limits: &Limits) -> Vec<Cause> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn row_64_a_relay_outside_the_site_s_list_is_told_with_the_list_and_where_to_look() {
+        let relay = "turn.elsewhere.example:3478";
+        let policy = PolicyFacts {
+            relay_mode: RelayMode::SiteList,
+            relay_in_use: true,
+            unlisted_relay: Some(relay.to_owned()),
+            listed_regions: vec!["eu-west-1".to_owned(), "eu-central-1".to_owned()],
+            ..PolicyFacts::default()
+        };
+        let facts = |policy: PolicyFacts| Facts { policy: Some(policy), ..Facts::default() };
+        let found = causes(&facts(policy.clone()), &Limits::default());
+        let cause = found.iter().find(|cause| cause.rule == "DX-07a").unwrap();
+        let told = format!("{:?}", cause.evidence);
+        assert!(told.contains(relay) && told.contains("eu-west-1, eu-central-1"), "{told}");
+        let rule = crate::diagnose::catalogue::RULES.iter().find(|rule| rule.id == "DX-07a").unwrap();
+        assert!(rule.remedy.contains("Sites, General"), "{}", rule.remedy);
+        let line = line("S3", &facts(policy.clone()), &Limits::default()).unwrap();
+        assert!(line.verdict == Verdict::Warn && line.words.contains(relay), "{line:?}");
+        let direct = PolicyFacts { relay_in_use: false, ..policy.clone() };
+        let listed = PolicyFacts { unlisted_relay: None, ..policy };
+        for fine in [direct, listed] {
+            assert_eq!(causes(&facts(fine), &Limits::default()), []);
+        }
+    }
 
     #[test]
     fn addresses_are_found_in_their_ranges() {

@@ -1,7 +1,8 @@
 //! TURN allocations of all sessions: the race among servers, the one kept ready, and their replacement.
 //!
 //! Every server of a configuration is tried at once on its real transport. The first answer wins, because it is
-//! the measure of what matters; a slower one may still win within a short grace when its transport is better.
+//! the measure of what matters; a slower one may still win within a short grace when its transport is better. Where the
+//! list says who comes first, those before the first answer get a longer grace.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -10,8 +11,8 @@ use std::time::{Duration, Instant};
 use super::outputs::Outputs;
 use super::turn::{Allocation, AllocationEvent};
 use super::types::{
-    EngineOutput, IceServer, LegAddresses, LegError, LegKind, MediaError, RelayInUse, RelayPolicy, SessionConfig,
-    TurnTransport,
+    EngineOutput, IceServer, LegAddresses, LegError, LegKind, MediaError, RelayInUse, RelayOrder, RelayPolicy,
+    SessionConfig, TurnTransport,
 };
 use crate::ids::{IdSource, LegId, SessionId};
 use crate::redact::Private;
@@ -24,6 +25,9 @@ const SEARCH_LIMIT: Duration = Duration::from_secs(7);
 const GRACE_FOR_SESSION: Duration = Duration::from_millis(100);
 /// How long the allocation kept ready waits for a better one: nobody waits for it.
 const GRACE_FOR_STANDBY: Duration = Duration::from_millis(250);
+/// How long either waits for a server that is listed before the ones that answered: a region that is far away still
+/// counts as reachable, and a dead one delays a call no longer than this.
+const GRACE_FOR_LISTED: Duration = Duration::from_secs(1);
 /// RFC 8656 §18.8: there is an allocation for this socket already.
 const ALLOCATION_MISMATCH: u16 = 437;
 const MAX_MISMATCHES: u8 = 3;
@@ -81,6 +85,8 @@ impl Server {
 #[derive(Debug)]
 struct Slot {
     server: Server,
+    /// In the list of servers.
+    place: usize,
     owner: Owner,
     addresses: Option<LegAddresses>,
     allocation: Option<Allocation>,
@@ -119,6 +125,17 @@ struct Search {
     /// Counts relays found, for candidates of their own.
     found: u16,
     peers: Vec<IpAddr>,
+}
+
+impl Search {
+    /// How long a better server than the one that answered is waited for.
+    fn grace(&self, owner: Owner) -> Duration {
+        match (self.config.order, owner) {
+            (RelayOrder::Listed, _) => GRACE_FOR_LISTED,
+            (RelayOrder::Fastest, Owner::Session(_)) => GRACE_FOR_SESSION,
+            (RelayOrder::Fastest, Owner::Standby | Owner::Nobody) => GRACE_FOR_STANDBY,
+        }
+    }
 }
 
 /// What a session has to know.
@@ -164,7 +181,10 @@ impl Relays {
     pub fn prepare(&mut self, now: Instant, config: &SessionConfig, ids: &mut IdSource, out: &mut Outputs) {
         let servers = Server::all(config);
         if let Some(search) = self.searches.get(&Owner::Standby) {
-            if Server::all(&search.config) == servers && search.config.dscp == config.dscp {
+            if Server::all(&search.config) == servers
+                && search.config.dscp == config.dscp
+                && search.config.order == config.order
+            {
                 return;
             }
             self.drop_owner(now, Owner::Standby, out);
@@ -192,7 +212,10 @@ impl Relays {
             return;
         }
         let fits = self.searches.get(&Owner::Standby).is_some_and(|search| {
-            Server::all(&search.config) == servers && search.config.dscp == config.dscp && search.retry.is_none()
+            Server::all(&search.config) == servers
+                && search.config.dscp == config.dscp
+                && search.config.order == config.order
+                && search.retry.is_none()
         });
         if !fits {
             self.search(now, Owner::Session(session), config, ids, out);
@@ -218,11 +241,12 @@ impl Relays {
         let (pause, found, peers) =
             known.map_or((RETRY, 0, Vec::new()), |known| (known.pause, known.found, known.peers));
         let fence = config.relay == RelayPolicy::ForceRelay;
-        for server in Server::all(config) {
+        for (place, server) in Server::all(config).into_iter().enumerate() {
             let leg = LegId(ids.next());
             let kind = LegKind::Turn { host: server.host.clone(), port: server.port, transport: server.transport };
             let slot = Slot {
                 server,
+                place,
                 owner,
                 addresses: None,
                 allocation: None,
@@ -530,7 +554,9 @@ impl Relays {
             return true;
         }
         let slots = || self.slots.iter().filter(|(_, slot)| slot.owner == owner);
-        let best = slots().filter(|(_, slot)| slot.ready.is_some()).min_by_key(|(_, slot)| slot.score());
+        let listed = search.config.order == RelayOrder::Listed;
+        let ready = slots().filter(|(_, slot)| slot.ready.is_some());
+        let best = ready.min_by_key(|(_, slot)| (if listed { slot.place } else { 0 }, slot.score()));
         let mut pending = slots().filter(|(_, slot)| slot.ready.is_none());
         let timed_out = now >= search.begun + SEARCH_LIMIT;
         let Some((leg, slot)) = best else {
@@ -550,15 +576,16 @@ impl Relays {
             }
             return true;
         };
-        let (better, grace) = match owner {
+        let better = match owner {
+            _ if listed => pending.any(|(_, other)| other.place < slot.place),
             // A session is in a hurry: only UDP is worth waiting for, and nothing is when we have it.
-            Owner::Session(_) => (
+            Owner::Session(_) => {
                 slot.server.transport != TurnTransport::Udp
-                    && pending.any(|(_, slot)| slot.server.transport == TurnTransport::Udp),
-                GRACE_FOR_SESSION,
-            ),
-            Owner::Standby | Owner::Nobody => (pending.next().is_some(), GRACE_FOR_STANDBY),
+                    && pending.any(|(_, slot)| slot.server.transport == TurnTransport::Udp)
+            }
+            Owner::Standby | Owner::Nobody => pending.next().is_some(),
         };
+        let grace = search.grace(owner);
         let waited = search.first_ready.is_some_and(|ready| now >= ready + grace);
         if better && !waited && !timed_out {
             return false;
@@ -587,12 +614,8 @@ impl Relays {
             slot.allocation.as_ref().and_then(Allocation::deadline).into_iter().chain(slot.leaves).min()
         });
         let searches = self.searches.iter().filter(|(_, search)| search.chosen.is_none()).map(|(owner, search)| {
-            let grace = match owner {
-                Owner::Session(_) => GRACE_FOR_SESSION,
-                Owner::Standby | Owner::Nobody => GRACE_FOR_STANDBY,
-            };
             let limit = search.begun + SEARCH_LIMIT;
-            let settled = search.first_ready.map_or(limit, |ready| (ready + grace).min(limit));
+            let settled = search.first_ready.map_or(limit, |ready| (ready + search.grace(*owner)).min(limit));
             search.retry.unwrap_or(settled)
         });
         slots.chain(searches).min()

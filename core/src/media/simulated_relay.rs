@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::testing::{NodeId, SESSION, Sim, SimTurn, TurnOptions, Weather};
-use super::types::{IceServer, MediaError, MediaEvent, MediaPath, RelayInUse, RelayPolicy, TurnTransport};
+use super::types::{IceServer, MediaError, MediaEvent, MediaPath, RelayInUse, RelayOrder, RelayPolicy, TurnTransport};
 
 const EDGE: NodeId = NodeId(0);
 const PHONE: NodeId = NodeId(1);
@@ -253,6 +253,83 @@ fn of_two_servers_the_one_that_answers_first_is_used() {
     let relay = sim.facts(PHONE).unwrap().relay.clone();
     assert_eq!(relay, Some(RelayInUse { transport: TurnTransport::Udp, server: "turn1:3478".to_owned() }));
     assert_eq!(sim.net.allocations(), 2, "the others were given back");
+}
+
+/// Regions at these round trips in ms, each with one server over UDP, for a phone that may use relays only.
+fn regions(seed: u64, round_trips_ms: &[u64]) -> Sim {
+    let mut sim = Sim::new(seed, 2);
+    sim.config.relay = RelayPolicy::ForceRelay;
+    for ms in round_trips_ms {
+        let server = sim.net.add_turn(TurnOptions::default());
+        sim.config.servers.push(SimTurn::as_ice_server(server, TurnTransport::Udp));
+        put_at(&mut sim, server, *ms);
+    }
+    sim
+}
+
+fn region_at(server: usize) -> IpAddr {
+    IpAddr::from([203, 0, 113, 1 + server as u8])
+}
+
+/// The network itself takes 20 ms there and back.
+fn put_at(sim: &mut Sim, server: usize, round_trip_ms: u64) {
+    sim.net.move_away(region_at(server), Duration::from_millis(round_trip_ms.saturating_sub(20) / 2));
+}
+
+fn relay_of(sim: &Sim, node: NodeId) -> String {
+    sim.facts(node).and_then(|facts| facts.relay.clone()).map(|relay| relay.server).unwrap_or_default()
+}
+
+#[test]
+fn row_40_the_nearest_of_three_regions_is_taken_and_on_another_network_the_nearest_there() {
+    let mut sim = regions(31, &[80, 20, 50]);
+    sim.call(EDGE, PHONE, 5 * SECOND).unwrap();
+    assert_eq!(relay_of(&sim, PHONE), "turn1:3478");
+    sim.with(PHONE, |engine, now| engine.close(now, SESSION));
+    sim.with(EDGE, |engine, now| engine.close(now, SESSION));
+    sim.run(5 * SECOND);
+    for side in &mut sim.engines {
+        side.events.clear();
+    }
+
+    // The relay kept ready for the next call was measured on the old network.
+    let config = sim.config.clone();
+    sim.with(PHONE, |engine, now| engine.prepare(now, &config));
+    sim.run(2 * SECOND);
+    for (server, ms) in [(0, 30), (1, 90), (2, 60)] {
+        put_at(&mut sim, server, ms);
+    }
+    let new: IpAddr = "10.7.7.7".parse().unwrap();
+    sim.net.cut(Sim::address(PHONE), true);
+    sim.net.set_home(PHONE, new);
+    sim.with(PHONE, |engine, now| engine.set_local_addresses(now, &[new]));
+    sim.run(5 * SECOND);
+    sim.call(EDGE, PHONE, 5 * SECOND).unwrap();
+    assert_eq!(relay_of(&sim, PHONE), "turn0:3478");
+}
+
+#[test]
+fn row_38_and_39_in_the_listed_order_the_first_region_that_answers_is_used_though_others_are_nearer() {
+    for (cut, used) in [(&[][..], "turn0:3478"), (&[0], "turn1:3478"), (&[0, 1], "turn2:3478")] {
+        for prepared in [false, true] {
+            let mut sim = regions(32, &[120, 60, 20]);
+            sim.config.order = RelayOrder::Listed;
+            let stranger = sim.net.add_turn(TurnOptions::default());
+            sim.net.record = true;
+            for server in cut {
+                sim.net.cut(region_at(*server), true);
+            }
+            if prepared {
+                let config = sim.config.clone();
+                sim.with(PHONE, |engine, now| engine.prepare(now, &config));
+                sim.run(10 * SECOND);
+            }
+            let took = sim.call(EDGE, PHONE, 5 * SECOND).unwrap_or_else(|| panic!("{used}: {:?}", sim.failure(PHONE)));
+            assert_eq!(relay_of(&sim, PHONE), used, "prepared: {prepared}");
+            assert!(took < 3 * SECOND, "{used}: {took:?}");
+            assert!(sim.net.sent.iter().all(|(_, _, to, _)| to.ip() != region_at(stranger)), "{used}");
+        }
+    }
 }
 
 #[test]

@@ -40,6 +40,17 @@ pub enum RelayPolicy {
     ForceRelay,
 }
 
+/// Which of several TURN servers that answer is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RelayOrder {
+    /// The nearest one, by measured round trip.
+    #[default]
+    Fastest,
+    /// The first one of the list.
+    Listed,
+}
+
 /// A codec on the wire, with its SDP name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Codec {
@@ -87,6 +98,7 @@ impl std::fmt::Display for Codec {
 pub struct SessionConfig {
     pub relay: RelayPolicy,
     pub servers: Vec<IceServer>,
+    pub order: RelayOrder,
     /// Differentiated services code point for every media socket, 0–63; 46 is Expedited Forwarding (RFC 3246).
     pub dscp: u8,
     /// In order of preference; the first that the peer also has is used.
@@ -95,7 +107,13 @@ pub struct SessionConfig {
 
 impl Default for SessionConfig {
     fn default() -> Self {
-        Self { relay: RelayPolicy::All, servers: Vec::new(), dscp: 46, codecs: Codec::ALL.to_vec() }
+        Self {
+            relay: RelayPolicy::All,
+            servers: Vec::new(),
+            order: RelayOrder::Fastest,
+            dscp: 46,
+            codecs: Codec::ALL.to_vec(),
+        }
     }
 }
 

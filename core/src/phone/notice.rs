@@ -78,6 +78,15 @@ pub fn setting_refused(setting: Setting, why: &str) -> Notice {
     notice("setting-refused", format!("“{title}” cannot be that: {why}."), "Choose another value.")
 }
 
+/// The site's list, or the region that is pinned, leaves none of the service's relays.
+pub fn no_allowed_relay() -> Notice {
+    notice(
+        "no-allowed-relay",
+        "The service names relay servers, and none of them is of a media region that this phone may use.".to_owned(),
+        "Ask your administrator to check the media regions of the site, or the relay region that is pinned.",
+    )
+}
+
 /// `during` says whether a call was up already.
 pub fn media_failed(error: &MediaError, during: bool) -> Notice {
     let id = match error {

@@ -117,10 +117,9 @@ impl Phone {
         let name = self.phones.iter().find(|phone| phone.selected).map(|phone| phone.name.clone()).unwrap_or_default();
         let source = Source::new(Layer::Service, name);
         let told = &self.settings;
-        let mut values = vec![
-            (Setting::PersistentConnection, Value::Bool(told.held_session)),
-            (Setting::ForceRelay, Value::Bool(told.relay_forced)),
-        ];
+        let mut values = vec![(Setting::PersistentConnection, Value::Bool(told.held_session))];
+        // That the service asks for no relay takes nothing back from an administrator who does.
+        values.extend(told.relay_forced.then_some((Setting::ForceRelay, Value::Bool(true))));
         values.extend(told.dscp.map(|dscp| (Setting::Dscp, Value::Integer(i64::from(dscp)))));
         self.rules.service = Layers::default();
         for (setting, value) in values {

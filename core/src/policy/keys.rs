@@ -3,7 +3,7 @@
 use super::schema::{Change, Default, Entry, Format, Kind, Layer, Platform, UserRight};
 
 /// How many settings there are.
-pub const COUNT: usize = 25;
+pub const COUNT: usize = 29;
 
 /// The registry key below `HKEY_LOCAL_MACHINE` and `HKEY_CURRENT_USER`.
 pub const REGISTRY: &str = "SOFTWARE\\Policies\\Offhook";
@@ -19,6 +19,8 @@ pub enum Setting {
     Region,
     /// Client ID
     ClientId,
+    /// Provisioning folder
+    Provisioning,
     /// Redirect ports
     RedirectPorts,
     /// Sign-in host
@@ -39,6 +41,12 @@ pub enum Setting {
     PersistentTimeout,
     /// Force TURN
     ForceRelay,
+    /// Relay servers of the site
+    RelayServers,
+    /// Choice of relay
+    RelayChoice,
+    /// Relay region
+    RelayRegion,
     /// Media DSCP
     Dscp,
     /// Transport DSCP
@@ -71,6 +79,7 @@ impl Setting {
         Self::Exchange,
         Self::Region,
         Self::ClientId,
+        Self::Provisioning,
         Self::RedirectPorts,
         Self::HostsLogin,
         Self::HostsApi,
@@ -81,6 +90,9 @@ impl Setting {
         Self::PersistentConnection,
         Self::PersistentTimeout,
         Self::ForceRelay,
+        Self::RelayServers,
+        Self::RelayChoice,
+        Self::RelayRegion,
         Self::Dscp,
         Self::TransportDscp,
         Self::SoundMicrophone,
@@ -156,6 +168,26 @@ pub static SCHEMA: [Entry; COUNT] = [
         user: UserRight::Any,
         option: Some("--client-id"),
         change: Change::Restart,
+        platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
+    },
+    Entry {
+        setting: Setting::Provisioning,
+        key: "provisioning",
+        policy: "ProvisioningFolder",
+        group: "Service and account",
+        title: "Provisioning folder",
+        text: "The folder of `offhook phones` whose objects decide for the phone of this user, where the service does not. Without it: provisioning in the data folder of this user.",
+        also: &["phone management", "base settings", "sites"],
+        kind: Kind::Text,
+        format: Format::Free,
+        default: Default::Nothing,
+        unit: "",
+        mandatory: true,
+        recommended: true,
+        provision: &[],
+        user: UserRight::Any,
+        option: None,
+        change: Change::Nothing,
         platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
     },
     Entry {
@@ -356,6 +388,66 @@ pub static SCHEMA: [Entry; COUNT] = [
         user: UserRight::OnlyOn,
         option: Some("--force-relay"),
         change: Change::SignIn,
+        platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
+    },
+    Entry {
+        setting: Setting::RelayServers,
+        key: "relay_servers",
+        policy: "RelayServers",
+        group: "Network and media",
+        title: "Relay servers of the site",
+        text: "STUN and TURN servers that may be used, each behind its media region, in order: REGION=turn:HOST:PORT?transport=udp. Of the servers that the service names, the others are never contacted. Empty: all of them. A site gets it from the servers of its media regions.",
+        also: &["TURN servers", "allow-list"],
+        kind: Kind::List,
+        format: Format::Free,
+        default: Default::Nothing,
+        unit: "",
+        mandatory: true,
+        recommended: true,
+        provision: &[Layer::Site],
+        user: UserRight::Never,
+        option: None,
+        change: Change::NewSession,
+        platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
+    },
+    Entry {
+        setting: Setting::RelayChoice,
+        key: "relay_choice",
+        policy: "RelayChoice",
+        group: "Network and media",
+        title: "Choice of relay",
+        text: "Of several relay servers the first of the list that answers (listed), or the one with the shortest measured round trip (lowest-latency). A site says it with its Relay/TURN Behavior.",
+        also: &["lowest latency", "geo-lookup"],
+        kind: Kind::Choice(&["lowest-latency", "listed"]),
+        format: Format::Free,
+        default: Default::Text("lowest-latency"),
+        unit: "",
+        mandatory: true,
+        recommended: true,
+        provision: &[Layer::Site],
+        user: UserRight::Never,
+        option: None,
+        change: Change::NewSession,
+        platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
+    },
+    Entry {
+        setting: Setting::RelayRegion,
+        key: "relay_region",
+        policy: "RelayRegion",
+        group: "Network and media",
+        title: "Relay region",
+        text: "Pins relays to one media region: servers of others are not used. Which server is of which region, the list above says, else the name of its host.",
+        also: &["region pinning"],
+        kind: Kind::Text,
+        format: Format::Free,
+        default: Default::Nothing,
+        unit: "",
+        mandatory: true,
+        recommended: true,
+        provision: &[Layer::Global, Layer::Site, Layer::BaseSettings, Layer::Phone],
+        user: UserRight::UnlessProvisioned,
+        option: None,
+        change: Change::NewSession,
         platforms: &[Platform::Windows, Platform::Macos, Platform::Linux],
     },
     Entry {

@@ -39,6 +39,8 @@ pub enum Trouble {
     Unreadable,
     /// Others than an administrator may write it.
     Unsafe,
+    /// The provisioning folder has a phone for this user, and it cannot be used.
+    NoPhone,
 }
 
 impl fmt::Display for Finding {

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::day::Day;
 use super::field::{Field, Kind, applies};
 use super::object::{Object, Objects};
-use super::region::{Region, RelayMode};
-use crate::policy::{Change, Effective, Layers, Setting, Source, resolve};
+use super::region::{self, Region, RelayMode};
+use crate::policy::{Change, Effective, Layer, Layers, Setting, Source, Value, resolve};
 
 /// One phone, decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +49,9 @@ impl Missing {
     }
 }
 
-/// What the objects say about a phone, as layers: to be merged with policies, files and what the user chose.
-pub fn layers(objects: &Objects, phone: &Object) -> Layers {
+/// What the objects say about a phone, as layers: to be merged with policies, files and what the user chose. Media
+/// regions that do not exist yet on this day do not count; without a day all do.
+pub fn layers(objects: &Objects, phone: &Object, today: Option<Day>) -> Layers {
     let mut layers = Layers::default();
     let base = objects.get(Kind::BaseSettings, phone.text(Field::BaseSettings));
     let site = objects.get(Kind::Site, phone.text(Field::Site));
@@ -60,7 +62,26 @@ pub fn layers(objects: &Objects, phone: &Object) -> Layers {
             layers.set(*setting, value.clone(), Source::new(layer, object.name.clone()));
         }
     }
+    if let Some(site) = site {
+        relays(site, today, &mut layers);
+    }
     layers
+}
+
+/// The relay behaviour of a site, where its media regions name servers; else the service decides it alone.
+fn relays(site: &Object, today: Option<Day>, layers: &mut Layers) {
+    let listed: Vec<String> =
+        region::listed(site.regions(), today).map(|(region, server)| format!("{}={server}", region.name)).collect();
+    if listed.is_empty() {
+        return;
+    }
+    let choice = match site.relay() {
+        RelayMode::Listed => "listed",
+        RelayMode::LowestLatency => "lowest-latency",
+    };
+    let source = || Source::new(Layer::Site, site.name.clone());
+    layers.set(Setting::RelayServers, Value::List(listed), source());
+    layers.set(Setting::RelayChoice, Value::Text(choice.to_owned()), source());
 }
 
 /// A phone by its name.
@@ -82,7 +103,7 @@ pub fn of_phone(objects: &Objects, name: &str) -> Result<EffectivePhone, Missing
         site: site.name.clone(),
         base_settings: base.name.clone(),
         model: base.text(Field::Model).to_owned(),
-        settings: resolve(&layers(objects, phone)),
+        settings: resolve(&layers(objects, phone, None)),
         regions: site.regions().to_vec(),
         relay: site.relay(),
     })
@@ -167,8 +188,8 @@ pub fn topology(objects: &Objects) -> String {
 mod tests {
     use super::super::object::Stated;
     use super::super::read::{self, tests::sample};
+    use super::super::region::RegionKind;
     use super::*;
-    use crate::policy::{Layer, Value};
 
     fn put(objects: &mut Objects, kind: Kind, name: &str, edit: impl FnOnce(Object) -> Object) {
         let object = objects.get(kind, name).cloned().unwrap();
@@ -192,6 +213,32 @@ mod tests {
         holds(&objects, "AnaK_WebRTC", Setting::AutoAnswer, Value::Bool(false), Layer::BuiltIn, "");
         let all = of_phone(&objects, "AnaK_WebRTC").unwrap();
         assert_eq!(all.settings.iter().count(), Setting::ALL.len());
+    }
+
+    #[test]
+    fn row_38_and_45_the_regions_of_the_site_say_which_relays_may_be_used_and_in_which_order() {
+        let mut objects = sample();
+        put(&mut objects, Kind::Site, "Madrid", |site| {
+            let region = |name: &str, since: Option<Day>| Region {
+                servers: vec![format!("turn:{name}.example:3478")],
+                since,
+                ..Region::new(name, RegionKind::Core)
+            };
+            let regions = vec![region("eu-west-1", None), region("eu-south-2", Day::new(2026, 9, 1))];
+            site.with(Field::MediaRegions, Stated::Regions(regions))
+        });
+        let phone = objects.get(Kind::Phone, "AnaK_WebRTC").cloned().unwrap();
+        let on = |day: Option<Day>| {
+            let decided = resolve(&layers(&objects, &phone, day));
+            assert_eq!(decided.text(Setting::RelayChoice), Some("lowest-latency"));
+            assert_eq!(decided.get(Setting::RelayServers).unwrap().origin, Source::new(Layer::Site, "Madrid"));
+            decided.list(Setting::RelayServers).to_vec()
+        };
+        assert_eq!(on(Day::new(2026, 6, 1)), ["eu-west-1=turn:eu-west-1.example:3478"]);
+        assert_eq!(on(Day::new(2026, 9, 1)).len(), 2, "from its day on");
+        let lisboa = objects.get(Kind::Phone, "BenO_WebRTC").cloned().unwrap();
+        let decided = resolve(&layers(&objects, &lisboa, None));
+        assert!(!decided.is_set(Setting::RelayServers), "regions without servers leave it to the service");
     }
 
     #[test]

@@ -88,7 +88,10 @@ impl Kind {
     /// Settings of the phone that this kind of object may set.
     pub fn settings(self) -> impl Iterator<Item = Setting> {
         let layer = self.layer();
-        Setting::ALL.into_iter().filter(move |s| layer.is_some_and(|layer| s.entry().provision.contains(&layer)))
+        // These follow from the media regions of a site and from its relay behaviour.
+        let derived = |s: &Setting| matches!(s, Setting::RelayServers | Setting::RelayChoice);
+        let own = move |s: &Setting| layer.is_some_and(|layer| s.entry().provision.contains(&layer));
+        Setting::ALL.into_iter().filter(move |s| own(s) && !derived(s))
     }
 
     /// Fields of this kind, in the order of the form.
@@ -411,7 +414,11 @@ pub fn elsewhere(kind: Kind, key: &str) -> Option<String> {
 pub fn applies(model: &str, setting: Setting) -> bool {
     // A plain SIP phone has neither a session to keep nor ICE.
     let sip = model == MODELS[2];
-    !(sip && matches!(setting, Setting::PersistentConnection | Setting::PersistentTimeout | Setting::ForceRelay))
+    !(sip
+        && matches!(
+            setting,
+            Setting::PersistentConnection | Setting::PersistentTimeout | Setting::ForceRelay | Setting::RelayRegion
+        ))
 }
 
 #[cfg(test)]

@@ -172,6 +172,12 @@ pub fn geo_of(region: &str) -> &'static str {
     }
 }
 
+/// Servers of the regions that exist on this day, each with its region, in their order.
+pub fn listed(regions: &[Region], today: Option<Day>) -> impl Iterator<Item = (&Region, &str)> {
+    let known = regions.iter().filter(move |region| today.is_none_or(|today| region.exists(today)));
+    known.flat_map(|region| region.servers.iter().map(move |server| (region, server.as_str())))
+}
+
 /// The servers a phone of the site may use, best first. Servers of other regions never appear.
 ///
 /// `round_trips` has what was measured, by server. A server without a measure comes last when the lowest latency is

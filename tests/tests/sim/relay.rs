@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use phone_core::event::{EndReason, Event};
 use phone_core::media::{MediaPath, RelayPolicy, TurnTransport};
+use phone_core::policy::{Layer, Layers, Setting, Source, Value};
 use phone_core::{Command, PhoneConfig};
 use phone_exchange::{ExchangeOptions, Fault};
 use phone_tests::world::{Recipe, World};
@@ -95,6 +96,45 @@ fn a_turn_server_that_is_silent_is_told_within_ten_seconds_and_no_media_leaves()
         let call = world.call(0, "echo");
         world.assert_hears(0, 440.0);
         world.hang_up(0, call);
+    }
+}
+
+/// A phone whose site lists this server, which may use relays only.
+fn listing(server: &str, pin: &str) -> Recipe {
+    let mut settings = Layers::default();
+    let site = || Source::new(Layer::Site, "Madrid");
+    settings.set(Setting::RelayServers, Value::List(vec![server.to_owned()]), site());
+    settings.set(Setting::RelayChoice, Value::Text("listed".to_owned()), site());
+    if !pin.is_empty() {
+        settings.set(Setting::RelayRegion, Value::Text(pin.to_owned()), site());
+    }
+    let phone = PhoneConfig { settings, relay: RelayPolicy::ForceRelay, ..PhoneConfig::default() };
+    Recipe { phone, ..Recipe::default() }
+}
+
+#[test]
+fn row_39_a_relay_that_the_site_does_not_list_is_never_contacted() {
+    for (listed, pin, allowed) in [
+        ("eu-west-1=turn:192.0.2.20:3478", "", true),
+        ("eu-west-1=turn:192.0.2.20", "eu-west-1", true),
+        ("eu-west-1=turn:198.51.100.7:3478", "", false),
+        ("eu-west-1=turn:192.0.2.20:3478?transport=tcp", "", false),
+        ("eu-west-1=turn:192.0.2.20:3478", "eu-central-1", false),
+    ] {
+        let mut world = World::with_ana(listing(listed, pin));
+        let relay = world.turn_address();
+        let contacted = |world: &World| world.net.sent().iter().any(|sent| sent.to == relay);
+        if allowed {
+            let call = world.call(0, "echo");
+            world.assert_hears(0, 440.0);
+            assert_eq!(world.hang_up(0, call).path, Some(MediaPath::RelayForced), "{listed}");
+            assert!(contacted(&world));
+        } else {
+            world.command(0, Command::Dial { to: "echo".into() });
+            world.advance(20 * SECOND);
+            assert!(!contacted(&world), "{listed}, pinned {pin}");
+            assert!(world.story(0).contains("no-allowed-relay"), "{}", world.story(0));
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use phone_core::policy::Setting;
+use phone_core::policy::{Effective, Setting, Trouble};
+use phone_core::provisioning::effective::EffectivePhone;
 use phone_core::provisioning::store::differences;
 use phone_core::provisioning::{
     Day, Field, Finding, Kind, Object, Objects, Severity, check, effective, field, read, region,
@@ -11,6 +12,7 @@ use phone_io::provisioning::{Folder, FolderError};
 use serde_json::{Value, json};
 
 use super::{Now, PhonesTask, Told};
+use crate::cli::config::Settings;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::policy::to_json;
 
@@ -35,7 +37,7 @@ pub(super) fn look_at(task: &PhonesTask, objects: &Objects, damage: Vec<Finding>
             Ok(Told::fine(in_detail(&object), with_kind(&object)))
         }
         PhonesTask::Fields { kind } => Ok(fields(*kind)),
-        PhonesTask::Effective { phone } => effective_phone(objects, phone),
+        PhonesTask::Effective { phone } => effective_phone(objects, phone.as_deref().unwrap_or_default()),
         PhonesTask::Validate => {
             let findings: Vec<Finding> = damage.into_iter().chain(check::all(objects, today)).collect();
             Ok(validated(&findings, objects))
@@ -191,8 +193,23 @@ fn effective_phone(objects: &Objects, name: &str) -> Result<Told, Failure> {
     let found = effective::of_phone(objects, name).map_err(|missing| {
         Failure::new(Exit::Failed, "phone-missing", missing.sentence(), "Create what is missing, or correct the phone.")
     })?;
-    let settings: Vec<Setting> = Kind::Phone.settings().collect();
-    let decided: Vec<_> = found.settings.iter().filter(|resolved| settings.contains(&resolved.setting)).collect();
+    Ok(decided(&found, &found.settings))
+}
+
+/// The phone that this user gets, with all that was said elsewhere than in the folder too.
+pub(super) fn own_phone(settings: &Settings) -> Result<Told, Failure> {
+    let Some(found) = &settings.phone else {
+        let why = settings.findings.iter().find(|finding| finding.trouble == Trouble::NoPhone);
+        let why = why.map_or_else(|| "The folder has no phone for who is here.".to_owned(), |why| format!("{why}."));
+        let remedy = "Name a phone, or create one with `offhook phones create phone` for this user and activate it.";
+        return Err(Failure::new(Exit::Failed, "phone-missing", why, remedy));
+    };
+    Ok(decided(found, &settings.effective))
+}
+
+fn decided(found: &EffectivePhone, settings: &Effective) -> Told {
+    let shown: Vec<Setting> = Kind::Phone.settings().collect();
+    let decided: Vec<_> = settings.iter().filter(|resolved| shown.contains(&resolved.setting)).collect();
     let mut rows = vec![["Setting", "Value", "Comes from"].map(str::to_owned).to_vec()];
     rows.extend(decided.iter().map(|resolved| {
         let entry = resolved.setting.entry();
@@ -209,7 +226,7 @@ fn effective_phone(objects: &Objects, name: &str) -> Result<Told, Failure> {
         "model": found.model, "media_regions": regions, "relay": found.relay.word(),
         "settings": decided.iter().map(|resolved| to_json(resolved)).collect::<Vec<_>>(),
     });
-    Ok(Told::fine(columns(&rows), json))
+    Told::fine(columns(&rows), json)
 }
 
 fn validated(findings: &[Finding], objects: &Objects) -> Told {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
+use phone_core::policy::Setting;
 use phone_core::provisioning::store::{Done, Refused, in_business_hours};
 use phone_core::provisioning::{Day, Kind, Objects, Severity, Store, check, edit};
 use phone_io::provisioning::{Folder, is_damaged};
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 
 use look::{find, folder_failure, look};
 
-use super::config::{Settings, data_dir};
+use super::config::{Settings, provisioning_folder, user_of_computer};
 use super::exit::{Exit, Failure};
 use super::voice::Voice;
 
@@ -43,6 +44,7 @@ Examples:
   offhook phones validate
   offhook phones activate
   offhook phones effective AnaK_WebRTC           every setting, and who decided it
+  offhook phones effective                       the same of your own phone, with policies, files and choices
   offhook phones test-number Madrid 915550142    which number plan matches
   offhook phones firewall Madrid                 what a firewall has to let through
   offhook phones export > phones.json
@@ -59,7 +61,7 @@ pub struct PhonesArgs {
     #[arg(long, global = true, conflicts_with_all = ["folder", "active", "by"])]
     pub service: bool,
 
-    /// The folder [default: provisioning in the data folder of this user]
+    /// The folder [default: the setting `provisioning`, else provisioning in the data folder of this user]
     #[arg(long, global = true, value_name = "DIR")]
     pub folder: Option<PathBuf>,
 
@@ -121,7 +123,10 @@ pub enum PhonesTask {
         name: String,
     },
     /// Every setting of a phone, and who decided it
-    Effective { phone: String },
+    Effective {
+        /// Without a name: the phone of who is here, with policies, files and choices
+        phone: Option<String>,
+    },
     /// Check everything
     Validate,
     /// What the draft changes
@@ -184,18 +189,23 @@ impl Told {
 }
 
 pub fn phones(args: &PhonesArgs, settings: &Settings, voice: &mut Voice) -> Result<Exit, Failure> {
-    let default = || data_dir().map(|folder| folder.join("provisioning"));
-    let folder = args.folder.clone().or_else(default).ok_or_else(|| {
+    let named = || settings.effective.text(Setting::Provisioning).map(PathBuf::from);
+    let folder = args.folder.clone().or_else(named).or_else(provisioning_folder).ok_or_else(|| {
         Failure::usage("no-folder", "This computer has no home folder for this user.", "Name one with --folder DIR.")
     })?;
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let user = || std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default();
     let now = Now {
         day: Day::of_unix(seconds),
         minute: (seconds % 86_400 / 60) as u16,
-        by: args.by.clone().unwrap_or_else(user),
+        by: args.by.clone().or_else(user_of_computer).unwrap_or_default(),
     };
-    let told = if args.service { service::act(args, settings, &folder, &now)? } else { act(args, &folder, &now)? };
+    let told = if matches!(args.task, PhonesTask::Effective { phone: None }) && !args.service {
+        look::own_phone(settings)?
+    } else if args.service {
+        service::act(args, settings, &folder, &now)?
+    } else {
+        act(args, &folder, &now)?
+    };
     for remark in &told.remarks {
         voice.remark(remark);
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use phone_core::command::{KeptToken, ServiceSignIn, SignIn};
 use phone_core::event::Notice;
 use phone_core::line::genesys::{Administration, Asker, Inventory};
+use phone_core::provisioning::effective::phone_of_user;
 use phone_core::provisioning::{Field, Finding, Kind, Object, Objects, edit};
 use phone_exchange::RunningExchange;
 use phone_io::administration::administration;
@@ -41,6 +42,18 @@ pub(super) fn act(args: &PhonesArgs, settings: &Settings, folder: &Path, now: &N
             let folder = Folder::writing(folder).map_err(|error| folder_failure(&error))?;
             let mut desk = Desk { administration, inventory, folder, now };
             desk.change(args)
+        }
+        PhonesTask::Effective { phone: None } => {
+            let phone = phone_of_user(&inventory.objects, administration.who(), None).map_err(|missing| {
+                Failure::new(
+                    Exit::Failed,
+                    "phone-missing",
+                    missing.sentence(),
+                    "Name a phone, or create one for this user.",
+                )
+            })?;
+            let task = PhonesTask::Effective { phone: Some(phone.name.clone()) };
+            seen(&task, &administration, &inventory, now)
         }
         task => seen(task, &administration, &inventory, now),
     };

@@ -436,6 +436,42 @@ fn the_phone_selector_chooses_refuses_and_stops() {
 }
 
 #[test]
+fn row_8_a_phone_is_found_and_selected_by_keys_alone() {
+    let phone = |name: String, selected| PhoneView {
+        id: name.clone(),
+        name,
+        site: "Madrid".to_owned(),
+        selected,
+        refused: None,
+        webrtc: true,
+    };
+    let mut picture = snapshot(vec![]);
+    picture.phones = vec![phone("Office".to_owned(), true), phone("Home".to_owned(), false)];
+    let mut desk = Desk::new(picture.clone());
+    desk.key(Modifiers::ALT, Key::P);
+    desk.key(Modifiers::NONE, Key::ArrowDown);
+    desk.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(desk.asked(), [Command::SelectPhone { id: "Home".to_owned() }]);
+
+    // Of many it is searched for.
+    picture.phones.extend((0..20).map(|number| phone(format!("Hall {number}"), false)));
+    let mut desk = Desk::new(picture);
+    desk.key(Modifiers::ALT, Key::P);
+    let search = crate::text::SEARCH_PHONES;
+    for _ in 0..30 {
+        if desk.focused() == search {
+            break;
+        }
+        desk.key(Modifiers::SHIFT, Key::Tab);
+    }
+    assert_eq!(desk.focused(), search, "the search is reached by keys");
+    desk.type_text("hall 17");
+    desk.key(Modifiers::NONE, Key::Tab);
+    desk.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(desk.asked(), [Command::SelectPhone { id: "Hall 17".to_owned() }]);
+}
+
+#[test]
 fn arrows_and_enter_choose_a_device() {
     let mut desk = Desk::new(with_sound(snapshot(vec![])));
     desk.key(Modifiers::ALT, Key::D);

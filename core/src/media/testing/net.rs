@@ -114,6 +114,8 @@ pub struct SimNet {
     nats: BTreeMap<IpAddr, Nat>,
     cut: Vec<IpAddr>,
     walls: Vec<(IpAddr, IpAddr)>,
+    /// How much longer datagrams to and from an address travel, one way.
+    far: BTreeMap<IpAddr, Duration>,
     servers: Vec<SimTurn>,
     /// Nothing on a stream overtakes anything.
     stream_order: BTreeMap<(SocketAddr, bool), Instant>,
@@ -135,6 +137,7 @@ impl SimNet {
             nats: BTreeMap::new(),
             cut: Vec::new(),
             walls: Vec::new(),
+            far: BTreeMap::new(),
             servers: Vec::new(),
             stream_order: BTreeMap::new(),
             sent: Vec::new(),
@@ -158,6 +161,11 @@ impl SimNet {
     /// Nothing passes between these two addresses directly.
     pub fn wall(&mut self, one: IpAddr, other: IpAddr) {
         self.walls.push((one, other));
+    }
+
+    /// Datagrams to and from this address travel so much longer, one way.
+    pub fn move_away(&mut self, address: IpAddr, by: Duration) {
+        self.far.insert(address, by);
     }
 
     /// Puts a private address behind a router with this public one.
@@ -316,7 +324,8 @@ impl SimNet {
             return;
         }
         let extra = Duration::from_nanos(self.dice.below(self.weather.jitter.as_nanos() as u64));
-        self.post(now, self.weather.delay + extra, Transit::Datagram { from, to, bytes });
+        let far: Duration = [from.ip(), to.ip()].iter().filter_map(|ip| self.far.get(ip)).sum();
+        self.post(now, self.weather.delay + far + extra, Transit::Datagram { from, to, bytes });
     }
 
     fn post(&mut self, now: Instant, wait: Duration, transit: Transit) {
