@@ -14,6 +14,8 @@ use phone_audio::{FRAME_SAMPLES, Frame};
 use phone_core::ids::SessionId;
 use phone_core::media::{Codec, RTP_CLOCK_HZ};
 
+use crate::mixer::Seat;
+
 /// One packet.
 const PACKET: Duration = Duration::from_millis(20);
 const PACKET_TICKS: u32 = RTP_CLOCK_HZ / 50;
@@ -43,6 +45,8 @@ pub enum Route {
     Ringback,
     /// The packets of this other session.
     Peer(SessionId),
+    /// Everybody else in a room.
+    Room(Seat),
 }
 
 /// Short packets of silence at the start of what is reflected or forwarded, until its first own packet: a phone that
@@ -163,7 +167,7 @@ impl Player {
             Route::Music => Clip::Music,
             Route::Speech => Clip::Speech,
             Route::Ringback => Clip::Ringback,
-            Route::Silence | Route::Echo | Route::Peer(_) => return None,
+            Route::Silence | Route::Echo | Route::Peer(_) | Route::Room(_) => return None,
         };
         let (application, bits) = match clip {
             Clip::Music => (Application::Audio, 48_000),

@@ -180,8 +180,17 @@ pub struct Consult {
     pub by: String,
     pub waiting: String,
     pub target: String,
-    /// Who asks speaks with the target now, else with who waits.
-    pub with_target: bool,
+    /// With whom the one who asks speaks now.
+    pub with: Speaks,
+}
+
+/// With whom somebody who asks speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    Target,
+    Waiting,
+    /// All three hear each other.
+    All,
 }
 
 /// What a participant's line leads to.
@@ -190,6 +199,8 @@ pub enum Partner<'a> {
     Nobody,
     /// Waits while others speak.
     Waits,
+    /// Everybody else who is connected.
+    All,
     Is(&'a Participant),
 }
 
@@ -225,13 +236,17 @@ impl Conversation {
     /// Whom this participant speaks with now.
     pub fn partner(&self, of: &Participant) -> Partner<'_> {
         let one = |id: &str| self.participants.iter().find(|p| p.id == id && p.lives());
+        if self.consult.as_ref().is_some_and(|consult| consult.with == Speaks::All) {
+            return Partner::All;
+        }
         let in_turn = self.consult.as_ref().map(|consult| {
+            let with_target = consult.with == Speaks::Target;
             if of.id == consult.by {
-                one(if consult.with_target { &consult.target } else { &consult.waiting })
+                one(if with_target { &consult.target } else { &consult.waiting })
             } else if of.id == consult.target {
-                one(&consult.by).filter(|_| consult.with_target)
+                one(&consult.by).filter(|_| with_target)
             } else {
-                one(&consult.by).filter(|_| !consult.with_target)
+                one(&consult.by).filter(|_| !with_target)
             }
         });
         match in_turn {

@@ -8,6 +8,7 @@
 //! | Answered | media is up | Up |
 //! | any | `terminate`, call over, idle limit, media lost, time is up | gone |
 
+use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use phone_core::ids::SessionId;
@@ -15,8 +16,9 @@ use phone_core::media::{DescriptionKind, MediaEvent, SessionConfig};
 use serde_json::{Value, json};
 
 use crate::bots::Route;
-use crate::conversations::{Bot, CallState, Ending, Partner, Party};
+use crate::conversations::{Bot, CallState, Conversation, Ending, Participant, Partner, Party};
 use crate::machine::{EdgeCommand, Exchange, Output, SocketId};
+use crate::mixer::{Guests, Seat};
 use crate::rules::Rule;
 use crate::sdp;
 use crate::users::UserIx;
@@ -713,6 +715,7 @@ impl Exchange {
         let far = match conversation.partner(leg) {
             Partner::Is(far) => far,
             Partner::Waits => return Route::Music,
+            Partner::All => return Route::Room(seat(conversation, leg)),
             Partner::Nobody => return Route::Silence,
         };
         match far.party {
@@ -729,4 +732,16 @@ impl Exchange {
             Party::User(_) => far.session.map_or(Route::Silence, Route::Peer),
         }
     }
+}
+
+/// The place of a participant in the room of its conversation.
+fn seat(conversation: &Conversation, leg: &Participant) -> Seat {
+    let guest = |bot: Bot| {
+        let here = |p: &Participant| p.party == Party::Bot(bot) && p.state == CallState::Connected;
+        conversation.participants.iter().any(here)
+    };
+    let guests = Guests { music: guest(Bot::Music), speech: guest(Bot::Speaker), echo: guest(Bot::Echo) };
+    let mut hasher = std::hash::DefaultHasher::new();
+    conversation.id.hash(&mut hasher);
+    Seat { room: hasher.finish(), speaks: !leg.muted, guests }
 }

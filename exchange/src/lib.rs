@@ -14,6 +14,7 @@ mod faults;
 mod machine;
 mod media;
 mod media_thread;
+mod mixer;
 mod oauth;
 mod rest;
 mod rules;

@@ -13,11 +13,13 @@ use phone_core::media::{
 
 use crate::bots::{LeadIn, Player, Route, SHORT_SILENT_PACKET, opus_ticks, silent_packet};
 use crate::machine::EdgeCommand;
+use crate::mixer::Mixer;
 
 /// See the module's contract.
 pub struct EdgeMedia {
     engine: MediaEngine,
     feeds: BTreeMap<SessionId, Feed>,
+    mixer: Mixer,
     /// Share of media packets lost, 0–1.
     lose: f64,
     dice: u64,
@@ -42,7 +44,14 @@ impl EdgeMedia {
     pub fn new(now: Instant, addresses: &[IpAddr]) -> Self {
         let mut engine = MediaEngine::new();
         engine.set_local_addresses(now, addresses);
-        Self { engine, feeds: BTreeMap::new(), lose: 0.0, dice: 0x9e37_79b9_7f4a_7c15, out: VecDeque::new() }
+        Self {
+            engine,
+            feeds: BTreeMap::new(),
+            mixer: Mixer::default(),
+            lose: 0.0,
+            dice: 0x9e37_79b9_7f4a_7c15,
+            out: VecDeque::new(),
+        }
     }
 
     pub fn handle(&mut self, now: Instant, command: EdgeCommand) {
@@ -69,6 +78,7 @@ impl EdgeMedia {
             EdgeCommand::Digits { session, digits } => self.engine.send_digits(now, session, &digits),
             EdgeCommand::Close { session } => {
                 self.feeds.remove(&session);
+                self.mixer.leave(session);
                 self.engine.close(now, session);
             }
             EdgeCommand::Lose { share } => self.lose = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 },
@@ -107,7 +117,7 @@ impl EdgeMedia {
     pub fn deadline(&self) -> Option<Instant> {
         let players = self.feeds.values().filter_map(|feed| feed.player.as_ref()).map(Player::due).min();
         let leads = self.feeds.values().filter_map(|feed| feed.lead.as_ref()).filter_map(LeadIn::due).min();
-        [players, leads, self.engine.deadline()].into_iter().flatten().min()
+        [players, leads, self.mixer.due(), self.engine.deadline()].into_iter().flatten().min()
     }
 
     pub fn tick(&mut self, now: Instant) {
@@ -126,11 +136,15 @@ impl EdgeMedia {
                 feed.player = None;
             }
         }
+        for (session, packet, ticks) in self.mixer.play(now) {
+            self.engine.send_audio(now, session, &packet, ticks);
+        }
         self.drain(now);
     }
 
     fn fail(&mut self, session: SessionId, error: MediaError) {
         self.feeds.remove(&session);
+        self.mixer.leave(session);
         self.out.push_back(EngineOutput::Event(MediaEvent::Failed { session, error }));
     }
 
@@ -142,6 +156,10 @@ impl EdgeMedia {
         let codec = feed.codec.unwrap_or(Codec::Opus);
         feed.player = Player::new(now, feed.route, codec);
         feed.lead = None;
+        if let Route::Room(seat) = feed.route {
+            return self.mixer.seat(now, session, seat, codec);
+        }
+        self.mixer.leave(session);
         // Silence is said, not only kept: a phone that merely hears nothing more goes on with the last word for a second.
         if feed.route == Route::Silence || (codec != Codec::Opus && feed.player.is_none()) {
             let (packet, ticks) = silent_packet(codec);
@@ -165,7 +183,10 @@ impl EdgeMedia {
                 EngineOutput::Event(event) => {
                     match &event {
                         MediaEvent::Up { session, facts } => self.up(now, *session, facts.codec),
-                        MediaEvent::Failed { session, .. } => drop(self.feeds.remove(session)),
+                        MediaEvent::Failed { session, .. } => {
+                            self.feeds.remove(session);
+                            self.mixer.leave(*session);
+                        }
                         _ => {}
                     }
                     self.out.push_back(EngineOutput::Event(event));
@@ -211,6 +232,9 @@ impl EdgeMedia {
             return;
         }
         feed.newest = Some((packet.ssrc, packet.sequence));
+        if matches!(feed.route, Route::Room(_)) {
+            self.mixer.hear(session, &packet.payload);
+        }
         if feed.route == Route::Echo {
             feed.lead = None;
             self.engine.send_audio(now, session, &packet.payload, ticks);

@@ -1,7 +1,6 @@
 //! Handing a call on: at once, or after asking the target; and classifying it afterwards.
 //!
-//! The edge forwards sound between two parties and mixes none, so a consultation has two sides that are talked to in
-//! turn; the three-party conference is refused.
+//! A consultation has two sides that are talked to in turn, or all three talk together.
 
 use std::time::Instant;
 
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::calls::Target;
 use crate::chance::stable_uuid;
-use crate::conversations::{CallState, Consult, Direction, Due, Ending, Party};
+use crate::conversations::{CallState, Consult, Direction, Due, Ending, Party, Speaks};
 use crate::machine::{Exchange, HttpReply};
 use crate::rules::Rule;
 use crate::users::UserIx;
@@ -79,17 +78,18 @@ impl Exchange {
         let own = leg.id.clone();
         let begun = conversation.consult.clone().filter(|consult| consult.by == own && consult.waiting == waiting);
         let speak_to = match body.get("speakTo").and_then(Value::as_str).unwrap_or("DESTINATION") {
-            "DESTINATION" => true,
-            "OBJECT" => false,
-            "BOTH" | "CONFERENCE" => {
-                return HttpReply::error(501, "not.implemented", "The practice exchange mixes no conferences.");
-            }
+            "DESTINATION" => Speaks::Target,
+            "OBJECT" => Speaks::Waiting,
+            "BOTH" | "CONFERENCE" => Speaks::All,
             _ => {
                 self.broke(user, Rule::RestBody, "speakTo is another word");
                 return HttpReply::error(400, "bad.request", "speakTo is not valid.");
             }
         };
         match (method, begun) {
+            (Method::Post, _) if speak_to == Speaks::All => {
+                HttpReply::error(409, "conflict", "The target is not connected.")
+            }
             (Method::Post, _) => {
                 let waits = |p: &crate::conversations::Participant| p.id == waiting && p.id != own;
                 let connected = |p: &crate::conversations::Participant| p.state == CallState::Connected;
@@ -106,15 +106,20 @@ impl Exchange {
                 let added = self.add_target(id, &target, Some(waiting));
                 if let Some(conversation) = self.conversations.get_mut(id) {
                     let (waiting, target) = (waiting.to_owned(), added.clone());
-                    conversation.consult = Some(Consult { by: own, waiting, target, with_target: speak_to });
+                    conversation.consult = Some(Consult { by: own, waiting, target, with: speak_to });
                 }
                 self.call_target(now, id, user, &added, &target);
                 HttpReply::json(202, &json!({ "destinationParticipantId": added }))
             }
-            (Method::Patch, Some(_)) => {
+            (Method::Patch, Some(consult)) => {
+                let connected =
+                    |p: &crate::conversations::Participant| p.id == consult.target && p.state == CallState::Connected;
+                if speak_to == Speaks::All && !conversation.participants.iter().any(connected) {
+                    return HttpReply::error(409, "conflict", "The target is not connected.");
+                }
                 let consult = self.conversations.get_mut(id).and_then(|conversation| conversation.consult.as_mut());
                 if let Some(consult) = consult {
-                    consult.with_target = speak_to;
+                    consult.with = speak_to;
                 }
                 HttpReply::empty(202)
             }

@@ -8,6 +8,7 @@ use phone_core::event::{EndReason, Event};
 use phone_core::ids::CallId;
 use phone_core::snapshot::CallState;
 use phone_exchange::ExchangeOptions;
+use phone_tests::signal;
 use phone_tests::world::{Recipe, Voice, Who, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -82,6 +83,48 @@ fn a_consultation_swaps_between_the_two_and_hands_over_when_ana_leaves() {
     world.assert_hears(ANA, BEN_HZ);
     world.assert_hears(BEN, 440.0);
 
+    world.command(ANA, Command::CompleteTransfer(call));
+    assert_eq!(world.ended(ANA, call).end_reason, EndReason::Transferred);
+    world.assert_hears(BEN, CARLA_HZ);
+    world.assert_hears(CARLA, BEN_HZ);
+    world.hang_up(BEN, bens);
+    world.ended(CARLA, carlas);
+    assert_eq!(world.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn in_a_conference_each_hears_both_others_and_who_leaves_is_not_heard_any_more() {
+    let (mut world, call, bens) = talking();
+    world.command(ANA, Command::Consult { call, to: "carla".into() });
+    let carlas = takes(&mut world, CARLA);
+    asked_target_answered(&mut world, call);
+    world.command(ANA, Command::Speak { call, with: SpeakWith::All });
+    let together =
+        |world: &World| world.view(ANA, call).and_then(|view| view.consult).is_some_and(|c| c.with == SpeakWith::All);
+    assert!(world.run_until(5 * SECOND, together), "{}", world.story(ANA));
+    world.advance(2 * SECOND);
+    let shares = |world: &mut World, who: Who| {
+        let heard = world.hear(who, 2 * SECOND);
+        [440.0, BEN_HZ, CARLA_HZ].map(|hz| signal::tone_dbfs(&heard, hz))
+    };
+    for (who, own) in [(ANA, 0), (BEN, 1), (CARLA, 2)] {
+        let heard = shares(&mut world, who);
+        for (tone, level) in heard.into_iter().enumerate() {
+            let fits = if tone == own { level < -45.0 } else { (-30.0..-6.0).contains(&level) };
+            assert!(fits, "phone {who}, tone {tone}: {heard:?}\n{}", world.story(who));
+        }
+    }
+    world.command(BEN, Command::Mute { muted: true });
+    world.advance(2 * SECOND);
+    let heard = shares(&mut world, CARLA);
+    assert!(heard[0] > -30.0 && heard[1] < -45.0, "{heard:?}");
+    world.command(BEN, Command::Mute { muted: false });
+
+    // Back to one side, and together again; then Ana leaves the two alone.
+    world.command(ANA, Command::Speak { call, with: SpeakWith::Waiting });
+    world.assert_hears(ANA, BEN_HZ);
+    world.command(ANA, Command::Speak { call, with: SpeakWith::All });
+    world.advance(2 * SECOND);
     world.command(ANA, Command::CompleteTransfer(call));
     assert_eq!(world.ended(ANA, call).end_reason, EndReason::Transferred);
     world.assert_hears(BEN, CARLA_HZ);
