@@ -218,28 +218,46 @@ async fn pump(near: &mut Relay, far: &mut Relay, tally: &mut Tally) -> Result<()
     Ok(())
 }
 
-/// Whether the way to the gateway is bad meanwhile: its closed ports refuse, which takes a round trip. `None`: it
-/// answers nothing at all, or there is none.
+/// Whether the way to the gateway is bad meanwhile. `None`: it answers nothing at all, or there is none.
 async fn watch_gateway(length: Duration) -> Option<bool> {
     let gateway: IpAddr = gateway()?;
+    judge_gateway(length, || knock(gateway)).await
+}
+
+/// A closed port of the gateway refuses, which takes a round trip: whether that was quick. `None`: it cannot be asked.
+async fn knock(gateway: IpAddr) -> Option<bool> {
+    let start = clock::now();
+    match limited(Duration::from_secs(1), TcpStream::connect((gateway, 9))).await {
+        // Accepted or refused: it answered.
+        Some(Ok(_)) => Some(true),
+        Some(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            Some(clock::now().saturating_duration_since(start) <= GATEWAY_SLOW)
+        }
+        Some(Err(_)) => None,
+        None => Some(false),
+    }
+}
+
+/// Asks for so long and no longer, however slow the answers are: the call does not wait for its gateway.
+async fn judge_gateway<F>(length: Duration, mut knock: impl FnMut() -> F) -> Option<bool>
+where
+    F: Future<Output = Option<bool>>,
+{
     let (mut good, mut bad) = (0_u32, 0_u32);
-    let rounds = (length.as_millis() / GATEWAY_EVERY.as_millis()).max(1);
-    for _ in 0..rounds {
-        let start = clock::now();
-        match limited(Duration::from_secs(1), TcpStream::connect((gateway, 9))).await {
-            // Accepted or refused: it answered.
-            Some(Ok(_)) => good += 1,
-            Some(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-                if clock::now().saturating_duration_since(start) > GATEWAY_SLOW { bad += 1 } else { good += 1 }
+    let asking = async {
+        let mut due = interval(GATEWAY_EVERY);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while good > 0 || bad < 3 {
+            due.tick().await;
+            match knock().await {
+                Some(true) => good += 1,
+                Some(false) => bad += 1,
+                None => return,
             }
-            Some(Err(_)) => return None,
-            None => bad += 1,
         }
-        if good == 0 && bad >= 3 {
-            return None;
-        }
-        let rest = GATEWAY_EVERY.saturating_sub(clock::now().saturating_duration_since(start));
-        sleep(rest).await;
+    };
+    if limited(length, asking).await.is_some() {
+        return None;
     }
     (good > 0).then_some(bad * 10 > good)
 }
@@ -331,6 +349,36 @@ mod tests {
         assert_eq!((second.received, second.loss), (50, Some(0.0)));
         assert!((second.round_trip_ms.unwrap() - 200.0).abs() < 1e-6, "{second:?}");
         assert!(first.mos < second.mos, "{first:?} {second:?}");
+    }
+
+    #[test]
+    fn a_gateway_that_is_slow_to_answer_does_not_hold_up_the_call() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let length = Duration::from_secs(15);
+        let watch = |every: u32, answer: Option<bool>| {
+            runtime.block_on(async {
+                let start = tokio::time::Instant::now();
+                let mut asked = 0_u32;
+                let knock = || {
+                    asked += 1;
+                    let slow = !asked.is_multiple_of(every);
+                    async move {
+                        if slow {
+                            sleep(Duration::from_secs(1)).await;
+                        }
+                        if slow { Some(false) } else { answer }
+                    }
+                };
+                let bad = judge_gateway(length, knock).await;
+                (bad, start.elapsed())
+            })
+        };
+        assert_eq!(watch(1, Some(true)), (Some(false), length));
+        // It answers every other time, and is silent for a second in between.
+        assert_eq!(watch(2, Some(true)), (Some(true), length));
+        let (never, took) = watch(u32::MAX, Some(true));
+        assert!(never.is_none() && took < length, "{never:?} {took:?}");
+        assert_eq!(watch(1, None), (None, Duration::ZERO));
     }
 
     #[test]
