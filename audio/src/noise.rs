@@ -44,6 +44,8 @@ impl Default for NoiseSuppressor {
 
 impl NoiseSuppressor {
     pub fn new() -> Self {
+        // The crate makes its tables for the Fourier transform when the first sound passes.
+        DenoiseState::new().process_frame(&mut [0.0; FRAME_SAMPLES], &[0.0; FRAME_SAMPLES]);
         Self { network: DenoiseState::new(), before: [0.0; FRAME_SAMPLES], dry: DRY_NORMAL, speech: 0.0 }
     }
 

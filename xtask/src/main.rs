@@ -46,7 +46,7 @@ enum Chore {
     },
     /// Build a release and print its figures: set-up times, cost, window start, mouth to ear
     Bench {
-        /// Arguments for the bench, for instance --only set-up
+        /// Arguments for the bench, for instance --only set-up; `audio` alone is the sound library in simulated time
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

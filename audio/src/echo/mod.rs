@@ -89,3 +89,50 @@ impl EchoCanceller {
         *self = Self::new();
     }
 }
+
+#[cfg(all(test, debug_assertions))]
+mod tests {
+    use assert_no_alloc::{AllocDisabler, assert_no_alloc, reset_violation_count, violation_count};
+
+    use super::linear::Cancelled;
+    use super::*;
+    use crate::fuzz::Noise;
+
+    #[global_allocator]
+    static ALLOCATOR: AllocDisabler = AllocDisabler;
+
+    #[test]
+    fn nothing_around_the_linear_canceller_allocates() {
+        let (mut noise, mut reference) = (Noise::new(1), Reference::new());
+        let (mut near_bands, mut far_bands) = (Down::new(), Down::new());
+        let (mut suppressor, mut drift) = (Suppressor::new(), DriftMeter::new());
+        let (mut original, mut join) = (Delay::new(residual::DELAY), Join::new(residual::DELAY));
+        let mut before = Frame::SILENCE;
+        reset_violation_count();
+        assert_no_alloc(|| {
+            for n in 0..1000 {
+                // The far end speaks most of the time, and its echo comes a frame later.
+                let mut played = Frame(std::array::from_fn(|_| if n % 100 < 80 { 0.1 * noise.next() } else { 0.0 }));
+                let mut frame = Frame(before.0.map(|x| 0.3 * x));
+                before = played.clone();
+                reference.push(&played);
+                reference.pull(&mut played);
+                let (mut near, mut far) = ([0.0; LOW_SAMPLES], [0.0; LOW_SAMPLES]);
+                near_bands.process(&frame.0, &mut near);
+                far_bands.process(&played.0, &mut far);
+                let cancelled = Cancelled { error: near.map(|x| 0.1 * x), near };
+                let mut clean = [0.0; LOW_SAMPLES];
+                let high_gain = suppressor.process(&cancelled, &far, 15.0, &mut clean);
+                let (near_spectrum, far_spectrum) = suppressor.spectra();
+                if let Some(ppm) = drift.push(near_spectrum, far_spectrum, 15.0) {
+                    reference.correct(ppm);
+                }
+                original.process(&mut near);
+                join.process(&mut frame, &near, &clean, high_gain);
+                std::hint::black_box(&frame);
+            }
+        });
+        assert_eq!(violation_count(), 0);
+        // The canceller itself does: it is not for a device callback (see `linear`).
+    }
+}

@@ -32,10 +32,12 @@ const STARVED_IN_PAUSE: i64 = 30 * SAMPLE_RATE_HZ as i64;
 /// Made-up sound fades from here on, and is silent from there on.
 const FADE_START: i64 = 120 * MS;
 const FADE_END: i64 = 1000 * MS;
-/// Above the target by this much, sound is shortened. Larger than half the largest step, so that it does not swing.
+/// Above the target by this much, sound is shortened, never to less than the target, so that it does not swing.
 const TOO_LATE: i64 = 10 * MS;
 /// Below the target by this much, sound is lengthened.
-const TOO_EARLY: i64 = 5 * MS;
+const TOO_EARLY: i64 = 4 * MS;
+/// Below it by this much, the next packet is about to be missed: a slight roughness is better.
+const FAR_TOO_EARLY: i64 = 5 * MS;
 /// Above the target by this much, every frame may be shortened, and with less care.
 const FAR_TOO_LATE: i64 = 60 * MS;
 const UNBEARABLE: i64 = 200 * MS;
@@ -65,10 +67,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 15 ms, 40 ms, 400 ms. The delay counts from the stream's fastest packet, so on a network with much jitter a packet
+    /// 16 ms, 40 ms, 400 ms. The delay counts from the stream's fastest packet, so on a network with much jitter a packet
     /// waits about half of it on average.
     fn default() -> Self {
-        Self { least: Duration::from_millis(15), start: Duration::from_millis(40), most: Duration::from_millis(400) }
+        Self { least: Duration::from_millis(16), start: Duration::from_millis(40), most: Duration::from_millis(400) }
     }
 }
 
@@ -372,15 +374,16 @@ impl AdaptiveBuffer {
                 FAR_TOO_LATE.. => Care::Fast,
                 _ => Care::Fine,
             };
-            if let Some(removed) = stretch::shorten(self.queue.pending_mut(), (excess + 2 * MS) as usize, care) {
+            if let Some(removed) = stretch::shorten(self.queue.pending_mut(), excess as usize, care) {
                 self.queue.drop_front(removed);
                 self.statistics.removed_samples_for_acceleration += removed as u64;
                 self.last_stretch = Some(now);
             }
         } else if excess < -TOO_EARLY && rested {
             let limit = (TOO_EARLY - excess) as usize;
+            let care = if excess < -FAR_TOO_EARLY { Care::Fast } else { Care::Fine };
             let (sound, head) = self.queue.with_history();
-            if let Some(added) = stretch::lengthen(sound, head, limit, Care::Fine, &mut self.scratch)
+            if let Some(added) = stretch::lengthen(sound, head, limit, care, &mut self.scratch)
                 && let Some(extra) = self.scratch.get(..added)
             {
                 self.queue.push_front(extra);

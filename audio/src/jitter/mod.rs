@@ -6,6 +6,7 @@
 
 mod adaptive;
 mod delay;
+pub mod emulation;
 mod slots;
 mod stretch;
 #[cfg(test)]
