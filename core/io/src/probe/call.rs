@@ -9,7 +9,7 @@ use phone_core::diagnose::facts::{BindingFacts, CallFacts, MarkFacts};
 use phone_core::media::{IceServer, RelayProbeEvent};
 use phone_core::quality;
 use tokio::net::{TcpStream, UdpSocket};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::limited;
 use super::relay::Relay;
@@ -364,7 +364,7 @@ mod tests {
                     let slow = !asked.is_multiple_of(every);
                     async move {
                         if slow {
-                            sleep(Duration::from_secs(1)).await;
+                            tokio::time::sleep(Duration::from_secs(1)).await;
                         }
                         if slow { Some(false) } else { answer }
                     }
