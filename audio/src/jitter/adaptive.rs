@@ -5,6 +5,7 @@
 //! | the next packet is there | decoded |
 //! | it is missing, a later one is there and carries it | recovered from that one |
 //! | it is missing, a later one is there | made up by the codec until the later one's turn |
+//! | it comes after all, a little late | faded into what was made up and is not heard yet, where their waves agree |
 //! | nothing is there | made up, and time stands still: the delay grows when the packet comes after all |
 //! | nothing for [`STARVED`] | silence, and filling again when packets come |
 //! | the delay is above the target | a pitch period is left out |
@@ -25,6 +26,8 @@ use crate::{FRAME_SAMPLES, Frame, SAMPLE_RATE_HZ};
 
 const MS: i64 = SAMPLE_RATE_HZ as i64 / 1000;
 const FRAME: i64 = FRAME_SAMPLES as i64;
+/// Made-up sound that a late packet is joined to: the longest period, and the fade.
+const JOIN_ROOM: usize = LAG_MAX + stretch::FADE;
 /// Without packets for this long the stream is taken for paused.
 const STARVED: i64 = 2 * SAMPLE_RATE_HZ as i64;
 /// The same in a pause that the sender announced: telephone exchanges send comfort noise only when it changes.
@@ -106,6 +109,10 @@ pub struct AdaptiveBuffer {
     packet_samples: i64,
     in_dtx: bool,
     concealing: bool,
+    /// In the pull that goes on.
+    made_up_now: bool,
+    /// Samples that were counted as concealed and then not heard: the packet came after all.
+    unheard: u64,
     last_stretch: Option<Instant>,
     /// Shares of lost packets and of packets that carry their predecessor (0–1), smoothed over [`MEMORY`].
     loss: f32,
@@ -136,6 +143,8 @@ impl AdaptiveBuffer {
             packet_samples: 2 * FRAME,
             in_dtx: false,
             concealing: false,
+            made_up_now: false,
+            unheard: 0,
             last_stretch: None,
             loss: 0.0,
             redundancy: 0.0,
@@ -268,6 +277,14 @@ impl AdaptiveBuffer {
             self.conceal(FRAME);
             return;
         }
+        // No packet was given up for this one: it is only late, and some of what was made up for it is not heard yet.
+        // A little more of it leaves a choice of where to join the two.
+        let late = self.concealing && waiting.timestamp == self.next_timestamp;
+        while late && self.queue.len().min(self.held.max(0) as usize) < JOIN_ROOM {
+            self.conceal(FRAME);
+        }
+        let made_up = self.held.max(0) as usize;
+        let payload = self.slots.payload(waiting);
         let carries = self.decoder.carries_previous(payload);
         self.in_dtx = payload.len() <= DTX_BYTES;
         let decoded = self.decoder.decode(payload, &mut self.scratch);
@@ -283,7 +300,11 @@ impl AdaptiveBuffer {
         let count = sound.len();
         let waited = now.saturating_duration_since(waiting.arrival).as_secs_f64()
             + (self.queue.len() + count / 2) as f64 / f64::from(SAMPLE_RATE_HZ);
-        self.queue.push(sound);
+        if late {
+            self.unheard += self.queue.merge(sound, made_up) as u64;
+        } else {
+            self.queue.push(sound);
+        }
         self.packet_samples = count as i64;
         self.next_timestamp += count as i64;
         self.concealing = false;
@@ -333,10 +354,13 @@ impl AdaptiveBuffer {
         }
         let quiet = room.iter().all(|x| x.abs() < 1e-4);
         self.queue.push(room);
-        self.statistics.concealed_samples += count as u64;
+        let counted = (count as u64).saturating_sub(self.unheard);
+        self.unheard = self.unheard.saturating_sub(count as u64);
+        self.statistics.concealed_samples += counted;
         if quiet {
-            self.statistics.silent_concealed_samples += count as u64;
+            self.statistics.silent_concealed_samples += counted;
         }
+        self.made_up_now = true;
         if !self.concealing {
             self.concealing = true;
             self.statistics.concealment_events += 1;
@@ -460,14 +484,14 @@ impl JitterBuffer for AdaptiveBuffer {
             *frame = Frame::SILENCE;
             return Pulled::Nothing;
         }
-        let made_up = self.statistics.concealed_samples;
+        self.made_up_now = false;
         if self.lateness(now) - self.target() > HOPELESS {
             self.drop_the_past(now);
         }
         while self.queue.len() < FRAME_SAMPLES {
             self.fetch(now);
         }
-        if self.statistics.concealed_samples == made_up {
+        if !self.made_up_now {
             self.stretch(now);
             while self.queue.len() < FRAME_SAMPLES {
                 self.fetch(now);
@@ -482,7 +506,7 @@ impl JitterBuffer for AdaptiveBuffer {
             }
             self.phase = Phase::Quiet;
         }
-        if self.statistics.concealed_samples > made_up { Pulled::Concealed } else { Pulled::Played }
+        if self.made_up_now { Pulled::Concealed } else { Pulled::Played }
     }
 
     fn set_decoder(&mut self, decoder: Box<dyn Decoder>) {
@@ -533,6 +557,26 @@ impl Queue {
     fn push(&mut self, more: &[f32]) {
         let room = Self::CAPACITY - self.sound.len();
         self.sound.extend_from_slice(more.get(..room.min(more.len())).unwrap_or_default());
+    }
+
+    /// Adds sound that came late, in place of a part of the last `made_up` samples: it begins where it fits best into
+    /// them, as early as may be, and is faded in. Gives how many of them will not be heard.
+    fn merge(&mut self, sound: &[f32], made_up: usize) -> usize {
+        let made_up = self.len().min(made_up);
+        let from = self.sound.len() - made_up;
+        let tail = self.sound.get_mut(from..).unwrap_or_default();
+        let Some(place) = stretch::place(tail, sound) else {
+            self.push(sound);
+            return 0;
+        };
+        let fade = stretch::FADE.min(made_up - place);
+        for (n, (old, new)) in tail.iter_mut().skip(place).zip(sound).take(fade).enumerate() {
+            let mix = (n as f32 + 0.5) / fade as f32;
+            *old = *old * (1.0 - mix) + new * mix;
+        }
+        self.sound.truncate(from + place + fade);
+        self.push(sound.get(fade..).unwrap_or_default());
+        made_up - place
     }
 
     fn push_front(&mut self, more: &[f32]) {

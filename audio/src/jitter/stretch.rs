@@ -7,6 +7,10 @@ pub(super) const LAG_MIN: usize = SAMPLE_RATE_HZ as usize / 400;
 pub(super) const LAG_MAX: usize = SAMPLE_RATE_HZ as usize * 15 / 1000;
 /// Stretch of sound that is compared: 10 ms.
 const WINDOW: usize = SAMPLE_RATE_HZ as usize / 100;
+/// Late sound is faded into made-up sound over 5 ms.
+pub(super) const FADE: usize = SAMPLE_RATE_HZ as usize / 200;
+/// So much less alike is good enough for what is earlier.
+const NEARLY: f32 = 0.05;
 /// The search for the period runs on every fourth sample of a smoothed signal first.
 const COARSE: usize = 4;
 /// Mean square under which no seam is heard: −55 dBFS.
@@ -59,6 +63,23 @@ pub(super) fn lengthen(sound: &[f32], head: usize, limit: usize, care: Care, ext
         *out = sound[head + n] * (1.0 - mix) + sound[head + n - lag] * mix;
     }
     Some(lag)
+}
+
+/// Where in `tail` sound that goes on elsewhere is to begin: the earliest place whose wave is nearly as like the start
+/// of `sound` as the best one's. `None` when either is shorter than [`FADE`].
+pub(super) fn place(tail: &[f32], sound: &[f32]) -> Option<usize> {
+    let head = sound.get(..FADE)?;
+    let last = tail.len().checked_sub(FADE)?;
+    if mean_square(head) < QUIET && mean_square(tail) < QUIET {
+        return Some(0);
+    }
+    let likeness =
+        |place: usize, step: usize| tail.get(place..place + FADE).map_or(-1.0, |there| correlation(head, there, step));
+    let coarse = || (0..=last).step_by(COARSE).map(|place| (place, likeness(place, COARSE)));
+    let best = coarse().map(|(_, likeness)| likeness).fold(-1.0, f32::max);
+    let (coarse, _) = coarse().find(|(_, likeness)| *likeness >= best - NEARLY)?;
+    (coarse.saturating_sub(COARSE - 1)..=(coarse + COARSE - 1).min(last))
+        .max_by(|a, b| likeness(*a, 1).total_cmp(&likeness(*b, 1)))
 }
 
 /// The lag at which `other(lag)` is most like `here`, if it is alike enough or everything is quiet.

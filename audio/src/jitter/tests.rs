@@ -83,7 +83,7 @@ fn redundancy_brings_back_most_of_what_was_lost() {
 #[test]
 fn jitter_is_covered_with_little_concealment_and_bounded_delay() {
     let mut missed = Vec::new();
-    for (deviation, concealed, wait) in [(10.0, 0.8, 50.0), (30.0, 1.3, 95.0), (60.0, 2.0, 180.0)] {
+    for (deviation, concealed, wait) in [(10.0, 0.8, 50.0), (30.0, 1.0, 92.0), (60.0, 1.5, 170.0)] {
         let mut random = Random::new(5);
         let outcome = network(&format!("jitter{deviation}"), 0.0, |_| {
             Fate::Delay(3.0 * deviation + 20.0 + deviation * random.normal().clamp(-3.0, 3.0))
@@ -113,6 +113,48 @@ fn jitter_of_a_queue_costs_no_more_delay_and_sound_than_aimed_at() {
         }
     }
     assert_eq!(missed, Vec::<String>::new());
+}
+
+/// Share of the tenths of a second in which a tone is nearly all there is, without a jump in its phase.
+fn tone_present(samples: &[f32], hz: f64) -> f64 {
+    let blocks = samples.as_chunks::<4800>().0;
+    let present = blocks.iter().filter(|block| {
+        let (mut real, mut imaginary, mut power) = (0.0, 0.0, 0.0);
+        for (n, sample) in block.iter().enumerate() {
+            let (sample, turn) = (f64::from(*sample), std::f64::consts::TAU * n as f64);
+            let windowed = sample * (0.5 - 0.5 * (turn / 4800.0).cos());
+            let angle = turn * hz / 48_000.0;
+            real += windowed * angle.cos();
+            imaginary += windowed * angle.sin();
+            power += sample * sample / 4800.0;
+        }
+        // Half the square of its amplitude, of which the window leaves a half.
+        let tone = (real.powi(2) + imaginary.powi(2)) * 8.0 / 4800.0_f64.powi(2);
+        power > 1e-5 && tone > 0.7 * power
+    });
+    present.count() as f64 / blocks.len().max(1) as f64
+}
+
+#[test]
+fn a_tone_on_a_bad_wifi_stays_a_tone_most_of_the_time() {
+    const SEEDS: u64 = 24;
+    let source = sine(440.0, -20.0, 48_000 * 14);
+    let mut share = 0.0;
+    for seed in 1..=SEEDS {
+        let mut random = Random::new(seed * 77);
+        let mut bursting = false;
+        let outcome = Emulation::new(source.clone())
+            .run(|_| {
+                bursting = random.unit() < if bursting { 2.0 / 3.0 } else { 0.003 };
+                let single = random.unit() < 0.02;
+                let late = if random.unit() < 0.01 { 30.0 } else { 0.0 };
+                if bursting || single { Fate::Lost } else { Fate::Delay(25.0 + 15.0 * random.unit() + late) }
+            })
+            .unwrap();
+        share += tone_present(&outcome.sound[96_000..], 440.0) / SEEDS as f64;
+    }
+    println!("present {:.1} % of the time", 100.0 * share);
+    assert!(share > 0.91, "{share}");
 }
 
 #[test]
