@@ -184,6 +184,8 @@ mod tests {
 
     use super::*;
     use crate::FRAME_SAMPLES;
+    use crate::jitter::emulation::voice;
+    use crate::level::rms_dbfs;
     use crate::measure::sine;
 
     fn speech(n: usize) -> Frame {
@@ -230,6 +232,30 @@ mod tests {
         }
         assert!(chain.echo_state().is_some());
         assert_eq!(chain.delay_ms(), 24);
+    }
+
+    /// As between a speaker and a microphone beside it: at full level, and 60 ms later.
+    #[test]
+    fn two_seconds_on_an_echo_is_forty_db_down() {
+        const LATER: usize = 60 * 48;
+        let far = voice(12.0);
+        let mut heard = vec![0.0; LATER];
+        heard.extend_from_slice(&far);
+        let mut chain = CaptureChain::new();
+        chain.set(CaptureSettings { echo: true, ..CaptureSettings::OFF });
+        let (mut echo, mut back) = (Vec::new(), Vec::new());
+        for (far, near) in far.as_chunks::<FRAME_SAMPLES>().0.iter().zip(heard.as_chunks::<FRAME_SAMPLES>().0) {
+            let mut frame = Frame(*near);
+            echo.extend_from_slice(near);
+            chain.played(&Frame(*far));
+            chain.process(&mut frame);
+            back.extend_from_slice(&frame.0);
+        }
+        let seconds: Vec<(f32, f32)> =
+            echo.chunks(48_000).zip(back.chunks(48_000)).map(|(echo, back)| (rms_dbfs(echo), rms_dbfs(back))).collect();
+        println!("echo and what is left of it, each second: {seconds:.0?}");
+        let (echo, back) = (rms_dbfs(&echo[96_000..]), rms_dbfs(&back[96_000..]));
+        assert!(echo > -40.0 && back < echo - 40.0, "of {echo} dBFS {back} are left");
     }
 
     proptest! {
