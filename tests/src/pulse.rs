@@ -153,6 +153,12 @@ impl Pulse {
         self.pactl(&["unload-module", module]);
     }
 
+    /// From now on the microphone `mic` hears what the speaker `spk` plays, as loud as it is and this much later.
+    pub fn loop_back(&self, delay: Duration) {
+        let latency = format!("latency_msec={}", delay.as_millis());
+        self.pactl(&["load-module", "module-loopback", "source=spk.monitor", "sink=micfeed", &latency]);
+    }
+
     pub fn set_default_sink(&self, name: &str) {
         self.pactl(&["set-default-sink", name]);
     }

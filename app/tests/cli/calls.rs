@@ -1,8 +1,10 @@
 //! Calls without a window that go well, and the summary they print.
 
+use std::time::Duration;
+
 use phone_exchange::ExchangeOptions;
 use phone_tests::process::{Scratch, wait_for};
-use phone_tests::pulse::Pulse;
+use phone_tests::pulse::{Pulse, Recording};
 use phone_tests::signal;
 use serde_json::Value;
 
@@ -210,6 +212,55 @@ fn two_programs_on_two_sound_servers_hear_each_other() {
     let closed = wait_for(5 * SECOND, || (ana_sound.recorders_of("mic") == 0).then_some(()));
     assert!(closed.is_some(), "the microphone is still open");
     assert_eq!(exchange.violations(), Vec::<String>::new());
+}
+
+/// Echo safety from mouth to ear: a microphone that hears its speaker at full level, 60 ms later.
+#[test]
+fn what_a_microphone_hears_of_its_speaker_does_not_go_back() {
+    let (ana_sound, ben_sound) = (Pulse::start(), Pulse::start());
+    ana_sound.loop_back(Duration::from_millis(60));
+    let exchange = exchange(ExchangeOptions::default());
+    let (ana_microphone, ben_ear) = (ana_sound.record("micfeed"), ben_sound.record("spk"));
+    let ben = offhook().args(["listen", "--json", "--account", "ben", "--exchange", exchange.origin()]);
+    let mut ben = ben.args(["--answer", "auto", "--calls", "1"]).envs(ben_sound.environment()).start();
+    ben.until("registered", LIMIT);
+    // By itself it leaves virtual devices alone.
+    let ana = call(&exchange, "ben").args(["--account", "ana", "--duration", "60s", "--cancel-echo", "always"]);
+    let mut ana = ana.envs(ana_sound.environment()).start();
+    ana.until("media", LIMIT);
+    ben.until("media", LIMIT);
+
+    let words = signal::speech(3, 10 * SECOND);
+    let said = signal::level_dbfs(&words);
+    let ben_voice = ben_sound.play_forever("micfeed", &words);
+    let latest = |recording: &Recording, length: Duration| {
+        let mut sound = recording.so_far();
+        sound.split_off(sound.len().saturating_sub((length.as_secs_f64() * 48_000.0) as usize))
+    };
+    let begun =
+        wait_for(LIMIT, || (signal::level_dbfs(&latest(&ana_microphone, SECOND / 4)) > said - 10.0).then_some(()));
+    assert!(begun.is_some(), "the microphone does not hear its speaker\n{}\n{}", ana.story(), ben.story());
+    let _learning = ben_ear.next(2 * SECOND);
+    let back = ben_ear.next(4 * SECOND);
+    let mut tenths: Vec<f64> = back.chunks(4800).map(signal::level_dbfs).collect();
+    tenths.sort_by(f64::total_cmp);
+    let (back, usual) = (signal::level_dbfs(&back), tenths[tenths.len() / 2]);
+    let echo = signal::level_dbfs(&latest(&ana_microphone, 4 * SECOND));
+    drop(ben_voice);
+    println!("said {said:.1} dBFS, at the other microphone {echo:.1}, back {back:.1}, usually {usual:.1}");
+    assert!(echo > said - 6.0, "the echo is only at {echo} dBFS of {said}");
+    // The aim is 40 dB over all of the time. Through a sound server a few tenths of a second still leak, at some 20 to 25
+    // dB, where the same echo in simulated time does not (`capture.rs`).
+    let told = || format!("of {said} dBFS {back} come back, usually {usual}\n{}\n{}", ana.story(), ben.story());
+    assert!(usual < said - 40.0 && back < said - 20.0, "{}", told());
+
+    // And the way back is open: what is said there comes through.
+    let _ana_voice = ana_sound.play_forever("micfeed", &signal::speech(4, 10 * SECOND));
+    let heard = (0..10).any(|_| signal::level_dbfs(&ben_ear.next(SECOND / 2)) > said - 20.0);
+    assert!(heard, "ben does not hear ana\n{}\n{}", ana.story(), ben.story());
+    ana.interrupt();
+    ana.finish(LIMIT).assert_code(130);
+    ben.finish(LIMIT).assert_code(0);
 }
 
 #[test]
