@@ -155,6 +155,7 @@ pub struct PacketCounts {
     pub lost: u64,
     /// Arrived after their turn.
     pub late: u64,
+    /// Our packets that the relay fence stopped on their way out; anything but 0 is a bug worth a report.
     pub blocked_by_relay_fence: u64,
 }
 

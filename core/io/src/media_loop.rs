@@ -193,7 +193,7 @@ impl MediaLoop {
         match command {
             MediaCommand::Prepare { config } => self.engine.prepare(now, &config),
             MediaCommand::AcceptOffer { session, offer, config } => {
-                let blocked = self.legs.counters().blocked();
+                let blocked = self.legs.counters().blocked;
                 self.sessions.entry(session).or_insert(blocked);
                 if let Err(error) = self.engine.accept_offer(now, session, &offer, &config) {
                     self.fail(now, session, error);
@@ -230,7 +230,7 @@ impl MediaLoop {
     /// What the fence in front of the sockets has stopped since this session began.
     fn blocked(&self, session: SessionId) -> u64 {
         let before = self.sessions.get(&session).copied().unwrap_or_default();
-        self.legs.counters().blocked().saturating_sub(before)
+        self.legs.counters().blocked.saturating_sub(before)
     }
 
     fn fail(&mut self, now: Instant, session: SessionId, error: MediaError) {

@@ -197,7 +197,7 @@ impl MediaEngine {
             self.relays.receive(now, leg, from, bytes);
         } else if let Some((session, local)) = self.hosts.receive(leg, bytes)
             && let Some(known) = self.touch(session)
-            && known.fence.passes_direct()
+            && !known.fence.up()
         {
             known.receive(now, local, from, bytes);
         }
@@ -342,11 +342,6 @@ impl MediaEngine {
                         _ => {}
                     }
                 }
-                RelayEvent::Blocked { session } => {
-                    if let Some(known) = self.touch(session) {
-                        known.fence.block();
-                    }
-                }
             }
         }
         busy
@@ -442,7 +437,7 @@ fn route(
     }
     // Without any leg there is no way for it, as when a relay is being replaced; that is no breach of the fence.
     let Some((leg, local)) = exact.map(|leg| (leg, from)).or_else(|| hosts.any(id, to)) else { return };
-    if !known.session.fence.passes_direct() {
+    if !known.session.fence.passes_out() {
         return;
     }
     if local != from && known.moved_to != Some(local) {

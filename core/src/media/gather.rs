@@ -12,7 +12,8 @@ const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
 const XOR_MAPPED_ADDRESS: u16 = 0x0020;
 
 /// The guarantee behind "force relay": nothing leaves to, or enters from, any address but a TURN server. It holds
-/// whatever the ICE engine does, and counts what it had to stop.
+/// whatever the ICE engine does, and counts what it had to stop of ours. What others send to it is dropped uncounted:
+/// anybody can send to a port.
 #[derive(Debug)]
 pub(super) struct Fence {
     up: bool,
@@ -28,17 +29,12 @@ impl Fence {
         self.up
     }
 
-    /// Whether a datagram may pass that does not go through a relay.
-    pub fn passes_direct(&mut self) -> bool {
+    /// Whether a datagram may leave that does not go through a relay.
+    pub fn passes_out(&mut self) -> bool {
         if self.up {
-            self.block();
+            self.blocked += 1;
         }
         !self.up
-    }
-
-    /// Counts one stopped packet.
-    pub fn block(&mut self) {
-        self.blocked += 1;
     }
 
     pub fn blocked(&self) -> u64 {

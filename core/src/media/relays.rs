@@ -163,10 +163,6 @@ pub(super) enum RelayEvent {
         session: SessionId,
         error: MediaError,
     },
-    /// Something else than the server sent to the socket of a relay.
-    Blocked {
-        session: SessionId,
-    },
 }
 
 #[derive(Debug, Default)]
@@ -351,9 +347,6 @@ impl Relays {
         let Some(slot) = self.slots.get_mut(&leg) else { return };
         let server = slot.addresses.and_then(|addresses| addresses.server);
         if slot.server.transport == TurnTransport::Udp && server != Some(from) {
-            if let Owner::Session(session) = slot.owner {
-                self.events.push_back(RelayEvent::Blocked { session });
-            }
             return;
         }
         if let Some(allocation) = &mut slot.allocation {

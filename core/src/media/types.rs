@@ -356,6 +356,6 @@ pub struct MediaStats {
     pub far_jitter_ms: Option<f64>,
     /// Reports of the far end about what we send.
     pub far_reports: u64,
-    /// Packets the relay fence stopped, both directions; anything but 0 is a bug worth a report.
+    /// Our packets that the relay fence stopped on their way out; anything but 0 is a bug worth a report.
     pub blocked_by_relay_fence: u64,
 }

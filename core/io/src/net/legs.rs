@@ -5,7 +5,7 @@
 //! [`progress`](LegSockets::progress) after every wait. What happened comes to the `sink` at once.
 //!
 //! The relay fence stands here, in front of the socket and independent of the engine: a leg to a TURN server sends to
-//! and takes from that server's address only, and a fenced host leg nothing at all. Both directions are counted.
+//! and takes from that server's address only, and a fenced host leg nothing at all. What it stops of ours is counted as a breach, what strangers send as theirs.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -49,10 +49,10 @@ pub enum LegEvent<'a> {
 /// Counts since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LegCounters {
-    /// Stopped on fenced legs on the way out, then on the way in. Anything but 0 is worth a report.
-    pub blocked_out: u64,
-    pub blocked_in: u64,
-    /// Dropped on TURN legs that are not fenced: to or from somebody who is not the server. Anybody can send to a port.
+    /// Ours, stopped on fenced legs on the way out. Anything but 0 is worth a report.
+    pub blocked: u64,
+    /// Dropped otherwise: from somebody who is not the server, on any leg that talks to a server only or to nobody, or
+    /// to such a one on a TURN leg that is not fenced. Anybody can send to a port.
     pub strangers: u64,
     /// Dropped because the network did not keep up.
     pub congested: u64,
@@ -61,17 +61,8 @@ pub struct LegCounters {
 }
 
 impl LegCounters {
-    /// Both directions of the fence.
-    pub fn blocked(&self) -> u64 {
-        self.blocked_out + self.blocked_in
-    }
-
-    fn block_out(&mut self, fence: bool) {
-        *(if fence { &mut self.blocked_out } else { &mut self.strangers }) += 1;
-    }
-
-    fn block_in(&mut self, fence: bool) {
-        *(if fence { &mut self.blocked_in } else { &mut self.strangers }) += 1;
+    fn stop(&mut self, fence: bool) {
+        *(if fence { &mut self.blocked } else { &mut self.strangers }) += 1;
     }
 }
 
@@ -208,7 +199,7 @@ impl LegSockets {
         match &mut open.state {
             State::Udp { socket, server } => {
                 if !allowed(open.fence, *server, to) {
-                    self.counters.block_out(open.fence);
+                    self.counters.stop(open.fence);
                     return;
                 }
                 match socket.send_to(bytes, to) {
@@ -222,7 +213,7 @@ impl LegSockets {
             }
             State::Stream { stream, server } => {
                 if *server != to {
-                    self.counters.block_out(open.fence);
+                    self.counters.stop(open.fence);
                     return;
                 }
                 match stream.send(now, bytes) {
@@ -395,7 +386,7 @@ impl LegSockets {
                             let bytes = self.buffer.get(..count).unwrap_or_default();
                             sink(LegEvent::Received { leg: id, from, bytes });
                         }
-                        Ok(_) => self.counters.block_in(leg.fence),
+                        Ok(_) => self.counters.strangers += 1,
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                         // Windows reports here that an earlier datagram met a closed port.
                         Err(error) => tracing::trace!(%error, leg = id.0, "a datagram was not received"),
