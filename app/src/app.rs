@@ -575,9 +575,9 @@ mod tests {
 
     #[test]
     fn start_practice_signs_in_when_the_exchange_is_open() {
-        let sign_in = || SignIn::Practice { origin: "http://127.0.0.1:1".to_owned(), user: "ana".to_owned() };
+        let sign_in = || SignIn::Practice { origin: "http://127.0.0.1:1".to_owned(), user: "ana".into() };
         let asked = start(
-            move || Ok(SignIn::Practice { origin: "http://127.0.0.1:1".to_owned(), user: "ana".to_owned() }),
+            move || Ok(SignIn::Practice { origin: "http://127.0.0.1:1".to_owned(), user: "ana".into() }),
             |phone, _| *phone.asked.borrow() == [Command::SignIn(sign_in())],
         );
         assert!(asked);

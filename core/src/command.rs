@@ -128,7 +128,7 @@ pub enum SpeakWith {
 pub enum SignIn {
     /// The practice exchange at this origin (`http://127.0.0.1:8443`), as this made-up user: OAuth code and PKCE
     /// as with the real service, except that the exchange grants it without asking anybody.
-    Practice { origin: String, user: String },
+    Practice { origin: String, user: Private<String> },
     /// A live service: the user signs in with the browser of the system (RFC 8252).
     Service(Box<ServiceSignIn>),
     /// A token that is already there, for automation.

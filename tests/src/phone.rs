@@ -82,7 +82,7 @@ impl TestPhone {
     }
 
     pub fn sign_in(&self, origin: &str, user: &str) {
-        self.send(Command::SignIn(SignIn::Practice { origin: origin.to_owned(), user: user.to_owned() }));
+        self.send(Command::SignIn(SignIn::Practice { origin: origin.to_owned(), user: user.into() }));
     }
 
     #[track_caller]

@@ -117,7 +117,7 @@ impl Phone {
     fn targets(&self) -> Targets {
         let sign_in = match self {
             Self::SignedIn(station) => {
-                Some(SignIn::Practice { origin: station.origin.clone(), user: station.account.clone() })
+                Some(SignIn::Practice { origin: station.origin.clone(), user: station.account.clone().into() })
             }
             Self::Alone(_) => None,
         };

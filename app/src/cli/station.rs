@@ -51,7 +51,7 @@ impl Station {
         let handle = start_phone(settings, sound, auto_answer, is_loopback(&origin), Arc::new(|| {}), None)?;
         let asks_browser = matches!(live, Some(SignIn::Service(_)));
         let station = Self { handle, exchange, users, account: settings.account.clone(), origin, asks_browser };
-        let practice = || SignIn::Practice { origin: station.origin.clone(), user: station.account.clone() };
+        let practice = || SignIn::Practice { origin: station.origin.clone(), user: station.account.clone().into() };
         let sign_in = live.unwrap_or_else(practice);
         if !station.handle.send(Command::SignIn(sign_in)) {
             return Err(stopped());

@@ -175,7 +175,7 @@ fn sign_in(settings: &Settings, origin: Option<String>, inside: Arc<Mutex<Option
                 origin
             }
         };
-        Ok(SignIn::Practice { origin, user: settings.account.clone() })
+        Ok(SignIn::Practice { origin, user: settings.account.clone().into() })
     })
 }
 

@@ -58,7 +58,7 @@ impl Phone {
     }
 
     fn sign_in(&self, origin: String) {
-        assert!(self.handle.send(Command::SignIn(SignIn::Practice { origin, user: "ana".to_owned() })));
+        assert!(self.handle.send(Command::SignIn(SignIn::Practice { origin, user: "ana".into() })));
     }
 
     fn wait_for(&self, what: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {

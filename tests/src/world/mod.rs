@@ -182,7 +182,7 @@ impl World {
     #[track_caller]
     pub fn sign_in(&mut self, user: &str, voice: Voice) -> Who {
         let who = self.add_phone(voice);
-        self.command(who, SignIn::Practice { origin: ORIGIN.to_owned(), user: user.to_owned() });
+        self.command(who, SignIn::Practice { origin: ORIGIN.to_owned(), user: user.into() });
         self.wait(who, "registered", |event| matches!(event, Event::Registered { .. }));
         who
     }

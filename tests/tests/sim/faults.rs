@@ -13,7 +13,7 @@ use phone_tests::world::{Recipe, Voice, World, origin};
 const SECOND: Duration = Duration::from_secs(1);
 
 fn practice(user: &str) -> SignIn {
-    SignIn::Practice { origin: origin().to_owned(), user: user.to_owned() }
+    SignIn::Practice { origin: origin().to_owned(), user: user.into() }
 }
 
 #[track_caller]

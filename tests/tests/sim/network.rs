@@ -148,7 +148,7 @@ fn a_phone_behind_a_nat_of_any_kind_is_heard_without_a_relay() {
         world.net.behind_nat(host, "198.51.100.7".parse().unwrap(), nat);
         world.command(
             who,
-            phone_core::SignIn::Practice { origin: phone_tests::world::origin().to_owned(), user: "ana".to_owned() },
+            phone_core::SignIn::Practice { origin: phone_tests::world::origin().to_owned(), user: "ana".into() },
         );
         world.wait(who, "registered", |event| matches!(event, Event::Registered { .. }));
         let call = world.call(who, "echo");

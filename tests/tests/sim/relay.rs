@@ -54,7 +54,7 @@ fn where_no_direct_way_works_the_relay_is_used_and_said_to_be_needed() {
     world.net.block_udp(host, true);
     world.command(
         who,
-        phone_core::SignIn::Practice { origin: phone_tests::world::origin().to_owned(), user: "ana".to_owned() },
+        phone_core::SignIn::Practice { origin: phone_tests::world::origin().to_owned(), user: "ana".into() },
     );
     world.wait(who, "registered", |event| matches!(event, Event::Registered { .. }));
     let call = world.call(who, "echo");

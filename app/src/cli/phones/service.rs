@@ -223,7 +223,7 @@ fn sign_in(settings: &Settings) -> Result<(SignIn, Option<RunningExchange>), Fai
     if settings.demo {
         let exchange = start_practice(practice_options(settings))?;
         let user = settings.account.clone();
-        return Ok((SignIn::Practice { origin: exchange.origin().to_owned(), user }, Some(exchange)));
+        return Ok((SignIn::Practice { origin: exchange.origin().to_owned(), user: user.into() }, Some(exchange)));
     }
     let folder = data_dir();
     let saved = folder.as_deref().map(saved_accounts).unwrap_or_default();
@@ -231,7 +231,7 @@ fn sign_in(settings: &Settings) -> Result<(SignIn, Option<RunningExchange>), Fai
     let sign_in = match (&settings.service, &settings.exchange) {
         (None, Some(origin)) => match given {
             Some(given) => SignIn::Token { environment: checked_origin(origin)?, token: given.token },
-            None => SignIn::Practice { origin: checked_origin(origin)?, user: settings.account.clone() },
+            None => SignIn::Practice { origin: checked_origin(origin)?, user: settings.account.clone().into() },
         },
         (service, _) => {
             let same = |found: &&phone_io::secrets::SavedAccount| {

@@ -109,7 +109,7 @@ fn start_phone(exchange: &phone_exchange::RunningExchange, user: String) -> Phon
         extra_ca: None,
     })
     .unwrap();
-    let sign_in = SignIn::Practice { origin: exchange.origin().to_owned(), user };
+    let sign_in = SignIn::Practice { origin: exchange.origin().to_owned(), user: user.into() };
     assert!(handle.send(Command::SignIn(sign_in)));
     let ready = wait_for(Duration::from_secs(20), || {
         let picture = handle.snapshot();

@@ -115,7 +115,7 @@ impl GenesysLine {
                     self.get(Purpose::Organisation, "/api/v2/organizations/me".into());
                 }
             }
-            SignIn::Practice { user, .. } => self.authorise_practice(&user),
+            SignIn::Practice { user, .. } => self.authorise_practice(user.reveal()),
             SignIn::Service(service) => {
                 if let Some(refresh) = self.refresh.take() {
                     return self.refresh_token(&service, refresh);

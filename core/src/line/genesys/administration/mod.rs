@@ -86,7 +86,7 @@ impl<A: Asker> Administration<A> {
         };
         this.token = match sign_in {
             SignIn::Token { token, .. } => token.clone(),
-            SignIn::Practice { user, .. } => this.practice_token(user, &mut entropy)?,
+            SignIn::Practice { user, .. } => this.practice_token(user.reveal(), &mut entropy)?,
             SignIn::Service(service) => {
                 let kept = service.kept.as_ref().ok_or_else(|| no_token(&this.hosts.name))?;
                 // Renewing it is the phone's: a refresh token is good once.
