@@ -32,6 +32,7 @@ use crate::panels::signed_out::{Form, Practice};
 use crate::panels::sound_page;
 use crate::text;
 use crate::theme::{self, ThemeChoice, size};
+use crate::updates::Updates;
 
 /// Starts the practice exchange, if it does not run yet, and says how to sign in to it. Called on its own thread.
 pub type StartPractice = Arc<dyn Fn() -> anyhow::Result<SignIn> + Send + Sync>;
@@ -181,6 +182,7 @@ pub fn run_window(options: WindowOptions) -> anyhow::Result<()> {
             window.screen.form = form;
             window.report = report;
             window.checks = Checks::keeping(Baselines::below(data_dir()));
+            window.updates = Updates::start(data_dir().map(|folder| folder.join("updates.toml")), Instant::now());
             if let Some(sign_in) = at_once {
                 window.carry_out_sign_in(sign_in, Instant::now());
             }
@@ -237,6 +239,7 @@ pub struct Window<L> {
     /// The system says that the window has to close.
     wake: Arc<WakeSlot>,
     checks: Checks,
+    updates: Updates,
     /// At least one frame was.
     drawn: bool,
 }
@@ -262,6 +265,7 @@ impl<L: Link> Window<L> {
             may_close: false,
             wake: Arc::default(),
             checks: Checks::default(),
+            updates: Updates::start(None, now),
             drawn: false,
         }
     }
@@ -294,6 +298,7 @@ impl<L: Link> Window<L> {
         for words in self.checks.news() {
             self.screen.tell(words, now);
         }
+        self.updates.follow(&self.snapshot, now, &self.wake.callback());
         while let Some(Ok(dial)) = self.later_starts.as_ref().map(Receiver::try_recv) {
             self.show(ctx, dial);
         }
@@ -320,6 +325,7 @@ impl<L: Link> Window<L> {
             levels: self.link.levels(),
             practice: &self.practice,
             diagnosis: self.checks.view(),
+            update: self.updates.offer(&self.snapshot),
             now,
         };
         let orders = self.screen.ui(ui, &scene);
@@ -355,6 +361,12 @@ impl<L: Link> Window<L> {
                 }
             }
             Order::Copy(words) => ctx.copy_text(words),
+            Order::OpenPage(url) => {
+                if !phone_io::system_browser()(&url) {
+                    self.screen.tell(text::no_browser(&url), now);
+                }
+            }
+            Order::PutOffUpdate => self.updates.put_off(),
             Order::Check(scope) => self.check(ctx, scope),
             Order::StopCheck => {
                 for command in self.checks.stop() {

@@ -12,6 +12,7 @@ pub mod screenshots;
 pub mod shortcuts;
 pub mod text;
 pub mod theme;
+pub mod updates;
 pub mod widgets;
 
 pub use app::{StartPractice, WakeSlot, WindowOptions, run_window};

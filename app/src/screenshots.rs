@@ -11,7 +11,10 @@ use eframe::egui::{self, ColorImage, IconData, Vec2, ViewportCommand};
 use eframe::icon_data::IconDataExt as _;
 
 use crate::app::{native_options, prepare};
-use crate::model::made_up::scenes::{self, Shot};
+use crate::model::made_up::{
+    self,
+    scenes::{self, Shot},
+};
 use crate::os::preferences::Preferences;
 use crate::panels::screen::{Scene, Screen, apply_preferences};
 use crate::theme::ThemeChoice;
@@ -100,7 +103,7 @@ impl Studio {
         let history = shot.history(self.now);
         let snapshot = (shot.snapshot)(self.now);
         let diagnosis = (shot.diagnosis)(now);
-        let ignored = (shot.ignored)();
+        let (ignored, update) = ((shot.ignored)(), shot.update.then(made_up::newer_version));
         let scene = Scene {
             ignored: &ignored,
             snapshot: &snapshot,
@@ -108,6 +111,7 @@ impl Studio {
             levels: shot.levels,
             practice: &shot.practice,
             diagnosis: &diagnosis,
+            update: update.as_ref(),
             now,
         };
         let screen = self.screen.get_or_insert_with(|| Screen::new(preferences, now));

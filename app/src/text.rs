@@ -476,6 +476,24 @@ pub fn settings_changed(changes: &[SettingChange]) -> String {
     format!("Your settings changed: {}. Sign in again to use them; devices and volume stay.", list.join(", "))
 }
 
+pub const UPDATE_NOTES: &str = "What is new";
+pub const UPDATE_LATER: &str = "Not now";
+pub const UPDATE_LATER_HINT: &str = "You are told again of the version after this one";
+
+/// There is a newer version, which the package manager installs.
+pub fn newer_version(version: &str, required: bool) -> String {
+    if required {
+        format!("Offhook {version} has to replace this version, which is too old. Ask your IT, or install it now.")
+    } else {
+        format!("Offhook {version} is out. It comes as your programs do: from your IT or your package manager.")
+    }
+}
+
+/// The system has no browser, or it did not start.
+pub fn no_browser(url: &str) -> String {
+    format!("No browser could be opened. The page is {url}")
+}
+
 pub const WRAP_UP_SENT: &str = "Sent; waiting for the service";
 
 /// What a call that waits to be classified says.

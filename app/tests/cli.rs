@@ -18,6 +18,8 @@ mod policy;
 mod relay;
 #[path = "cli/trouble.rs"]
 mod trouble;
+#[path = "cli/update.rs"]
+mod update;
 
 use std::time::Duration;
 

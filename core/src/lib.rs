@@ -33,6 +33,7 @@ pub mod sdp;
 pub mod snapshot;
 pub mod sound;
 pub mod timers;
+pub mod update;
 
 pub use command::{Command, SignIn};
 pub use event::Event;

@@ -1,8 +1,11 @@
 //! Everything the phone asks the outside to do.
 
+use std::time::Duration;
+
 use crate::command::{KeptToken, Service};
 use crate::event::Event;
 use crate::ids::{CallId, LinkId, RequestId, SessionId};
+use crate::input::{HttpError, HttpResponse};
 use crate::media::SessionConfig;
 use crate::redact::Private;
 use crate::sound::SoundCommand;
@@ -99,6 +102,13 @@ pub enum HttpBody {
     Json(Private<String>),
     /// `application/x-www-form-urlencoded`.
     Form(Vec<(&'static str, Private<String>)>),
+}
+
+/// Does requests one after the other, for what is no phone that runs.
+pub trait Asker {
+    /// Sends a request and waits for its answer.
+    fn ask(&mut self, request: HttpRequest) -> Result<HttpResponse, HttpError>;
+    fn pause(&mut self, wait: Duration);
 }
 
 /// What the media thread is asked. Answers are [`MediaEvent`](crate::media::MediaEvent)s.

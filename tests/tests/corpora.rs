@@ -102,3 +102,8 @@ fn objects_of_phone_administration() {
 fn policies_of_an_organisation() {
     check("policy", 200, phone_core::policy::fuzz);
 }
+
+#[test]
+fn the_feed_of_versions_and_its_signature() {
+    check("update", 200, phone_core::update::fuzz);
+}

@@ -113,6 +113,8 @@ pub enum Task {
     Policy(PolicyArgs),
     Phones(PhonesArgs),
     Exchange(ExchangeArgs),
+    /// Say whether there is a newer version, from the signed feed that the settings name; nothing is installed
+    Update,
     /// Print the manual page
     #[command(hide = true)]
     Manual,

@@ -462,27 +462,25 @@ fn file_layer(text: &str, place: &str, found: &mut Found) {
 mod tests {
     use phone_core::policy::Value;
     use phone_core::sound::{NoiseReduction, Processing};
+    use phone_tests::process::Scratch;
 
     use super::*;
 
     /// From a file with this text, a command line and choices of the window.
-    struct Try(PathBuf);
+    struct Try(Scratch);
 
     impl Try {
         fn new(name: &str, text: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("offhook-config-{}-{name}.toml", std::process::id()));
-            std::fs::write(&path, text).expect("the temporary folder can be written");
-            Self(path)
+            let folder = Scratch::new(name);
+            std::fs::write(folder.file("offhook.toml"), text).expect("the temporary folder can be written");
+            Self(folder)
         }
 
         fn settings(&self, common: &Common, chosen: &Layers) -> Settings {
-            Settings::decide(Reader { common: common.clone(), file: Some(self.0.clone()), ..Reader::default() }, chosen)
-        }
-    }
-
-    impl Drop for Try {
-        fn drop(&mut self) {
-            std::fs::remove_file(&self.0).ok();
+            Settings::decide(
+                Reader { common: common.clone(), file: Some(self.0.file("offhook.toml")), ..Reader::default() },
+                chosen,
+            )
         }
     }
 
@@ -684,11 +682,11 @@ mod tests {
     }
 
     /// A provisioning folder in force: objects as they are exported.
-    fn provisioned(name: &str, objects: &str) -> Reader {
-        let folder = std::env::temp_dir().join(format!("offhook-config-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("it can be made");
-        std::fs::write(folder.join("active.json"), objects).expect("it can be written");
-        Reader { provisioning: Some(folder), ..Reader::default() }
+    fn provisioned(objects: &str, common: Common, chosen: &Layers) -> Settings {
+        let folder = Scratch::new("provisioned");
+        std::fs::write(folder.file("active.json"), objects).expect("it can be written");
+        let provisioning = Some(folder.path().to_owned());
+        Settings::decide(Reader { common, provisioning, ..Reader::default() }, chosen)
     }
 
     const OBJECTS: &str = r#"{
@@ -704,12 +702,11 @@ mod tests {
 
     #[test]
     fn row_4_and_130_the_phone_of_the_folder_decides_and_every_value_names_its_layer() {
-        let reader = provisioned("layers", OBJECTS);
         let common =
             Common { account: Some("ana".into()), exchange: Some("http://127.0.0.1:1".into()), ..Common::default() };
         let mut chosen = Layers::default();
         chosen.set(Setting::TransportDscp, Value::Integer(26), Source::new(Layer::Chosen, ""));
-        let settings = Settings::decide(Reader { common, ..reader }, &chosen);
+        let settings = provisioned(OBJECTS, common, &chosen);
         let origin =
             |setting| settings.effective.get(setting).map(|found| found.origin.to_string()).unwrap_or_default();
         for (setting, value, layer) in [
@@ -730,9 +727,8 @@ mod tests {
     #[test]
     fn row_27_a_phone_of_the_folder_that_cannot_be_used_is_told_and_decides_nothing() {
         let of = |account: &str, objects: &str| {
-            let reader = provisioned(&format!("unusable-{account}"), objects);
             let common = Common { account: Some(account.into()), ..Common::default() };
-            Settings::decide(Reader { common, ..reader }, &Layers::default())
+            provisioned(objects, common, &Layers::default())
         };
         let ben = of("ben", OBJECTS);
         assert!(told(&ben).contains("Phone BenO_WebRTC is disabled, so no phone of it counts here"), "{}", told(&ben));
@@ -742,7 +738,7 @@ mod tests {
         let broken = of("dev", "{");
         assert!(told(&broken).contains("it is no JSON"), "{}", told(&broken));
         let practice = Common { demo: true, account: Some("ana".into()), ..Common::default() };
-        let demo = Settings::decide(Reader { common: practice, ..provisioned("demo", OBJECTS) }, &Layers::default());
+        let demo = provisioned(OBJECTS, practice, &Layers::default());
         assert_eq!(demo.phone, None, "practice has its own objects");
     }
 

@@ -6,7 +6,7 @@ use phone_core::event::{CallDirection, CallReport, EndReason, EndedBy, Quality};
 use phone_core::media::{MediaPath, TurnTransport};
 use phone_core::sound::{OpenedBecause, SoundRole};
 
-use super::lines::{Heard, Line, Summary};
+use super::lines::{Heard, Line, Summary, Versions};
 
 /// Whether escape codes may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,7 @@ pub fn sentence(line: &Line, paint: Paint) -> Option<String> {
         Line::Device { role, name, why } => device(*role, name, *why),
         Line::Ended { report, .. } => ended(report, paint),
         Line::Note { text } => text.clone(),
+        Line::Update(found) => newer(found),
         Line::Heard(heard) => comparison(heard, paint),
         Line::Summary(summary) => all_calls(summary, paint)?,
         Line::ExchangeSummary { violations } => match violations.len() {
@@ -114,6 +115,16 @@ fn or_dash<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
+}
+
+fn newer(found: &Versions) -> String {
+    let Versions { version, channel, newer, required, notes } = found;
+    let Some(newer) = newer else {
+        return format!("Offhook {version} is the newest {channel} version.");
+    };
+    let notes = notes.as_ref().map_or_else(String::new, |url| format!(" What is new: {url}"));
+    let need = if *required { ", and this one is too old to be used" } else { "" };
+    format!("Offhook {newer} is out; this is {version}{need}. Install it as your programs are installed.{notes}")
 }
 
 /// The line that moves during a call.

@@ -103,10 +103,24 @@ pub enum Line {
     Change(Changed),
     /// The last line of a diagnosis.
     Report(Box<Report>),
+    /// Whether there is a newer version.
+    Update(Versions),
     /// The last line of the practice exchange.
     ExchangeSummary {
         violations: Vec<String>,
     },
+}
+
+/// What runs, and what is newer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Versions {
+    pub version: String,
+    pub channel: &'static str,
+    /// `null`: what runs is the newest that is meant for this computer.
+    pub newer: Option<String>,
+    /// What runs is older than the feed allows.
+    pub required: bool,
+    pub notes: Option<String>,
 }
 
 /// The last line of a run with calls.

@@ -16,6 +16,7 @@ mod policy;
 mod run;
 mod sound;
 mod station;
+mod update;
 mod values;
 mod voice;
 mod window;
@@ -101,6 +102,7 @@ fn start(arguments: &Arguments, voice: &mut Voice) -> Result<Exit, Failure> {
         Some(Task::Diagnose(args)) => diagnose::diagnose(args, &settings, voice, &Interrupt::listen(|_| {})?),
         Some(Task::Devices) => devices::devices(&settings, voice),
         Some(Task::Policy(args)) => policy::policy(args, &settings, voice),
+        Some(Task::Update) => update::update(&settings, voice),
         Some(Task::Phones(args)) => phones::phones(args, &settings, voice),
         Some(Task::Exchange(args)) => exchange::exchange(args, voice, &Interrupt::listen(|_| {})?),
         Some(Task::Manual) => manual(),

@@ -71,6 +71,10 @@ pub enum Action {
     SetReducedMotion(bool),
     SayStatus,
     Copy(String),
+    /// In the browser of the system.
+    OpenPage(String),
+    /// Not to be told of this newer version again.
+    PutOffUpdate,
     /// One line, which is said.
     CopyLine(String),
     Diagnose(diagnostics::DiagnoseAction),

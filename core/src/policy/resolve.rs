@@ -237,6 +237,8 @@ mod tests {
             Format::Socket => ["ws://one", "wss://two"],
             Format::Environment => ["one", "http://two"],
             Format::Port => ["1", "2"],
+            Format::Https => ["https://one/feed.json", "https://two/feed.json"],
+            Format::Hours => ["0800-1700", "2200-0500"],
         }
     }
 

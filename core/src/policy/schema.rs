@@ -114,6 +114,10 @@ pub enum Format {
     Environment,
     /// 1 to 65535.
     Port,
+    /// A whole address that begins with `https://`, or with `http://` and this computer.
+    Https,
+    /// Hours of the day: `0800-1700`.
+    Hours,
 }
 
 /// What holds when nobody says anything.

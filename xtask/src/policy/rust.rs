@@ -72,6 +72,8 @@ fn entry(schema: &Schema, setting: &Setting) -> String {
         Some(Format::Socket) => "Socket",
         Some(Format::Environment) => "Environment",
         Some(Format::Port) => "Port",
+        Some(Format::Https) => "Https",
+        Some(Format::Hours) => "Hours",
     };
     let change = match setting.change {
         Change::Nothing => "Nothing",

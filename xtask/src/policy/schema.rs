@@ -79,6 +79,8 @@ pub enum Format {
     Socket,
     Environment,
     Port,
+    Https,
+    Hours,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -162,6 +164,8 @@ impl Format {
             Self::Socket => "ws://HOST or wss://HOST, with :PORT where needed",
             Self::Environment => "a host name such as mypurecloud.de, or https://HOST",
             Self::Port => "a port from 1 to 65535",
+            Self::Https => "an address that begins with https://",
+            Self::Hours => "a time of the day from and until, as 0800-1700",
         }
     }
 
@@ -172,6 +176,8 @@ impl Format {
             Self::Socket => "^wss?://[^/?#@\\s]+/?$",
             Self::Environment => "^(https?://)?[^/?#@\\s]+/?$",
             Self::Port => "^[0-9]{1,5}$",
+            Self::Https => "^(https://|http://(127\\.0\\.0\\.1|localhost):)[^\\s]+$",
+            Self::Hours => "^([01][0-9]|2[0-3])[0-5][0-9]-([01][0-9]|2[0-3])[0-5][0-9]$",
         }
     }
 }

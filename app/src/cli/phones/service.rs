@@ -4,7 +4,8 @@ use std::path::Path;
 
 use phone_core::command::{KeptToken, ServiceSignIn, SignIn};
 use phone_core::event::Notice;
-use phone_core::line::genesys::{Administration, Asker, Inventory};
+use phone_core::line::genesys::{Administration, Inventory};
+use phone_core::output::Asker;
 use phone_core::provisioning::effective::phone_of_user;
 use phone_core::provisioning::{Field, Finding, Kind, Object, Objects, edit};
 use phone_exchange::RunningExchange;

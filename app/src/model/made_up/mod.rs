@@ -8,6 +8,8 @@ use std::time::Instant;
 use phone_core::event::CallDirection;
 use phone_core::ids::CallId;
 use phone_core::snapshot::{AccountView, CallState, CallView, Snapshot, Standing};
+use phone_core::update::Offer;
+use semver::Version;
 
 /// A call that started at `started`, and was connected then if its state says so.
 pub fn call(id: u64, name: &str, state: CallState, started: Instant) -> CallView {
@@ -31,6 +33,12 @@ pub fn call(id: u64, name: &str, state: CallState, started: Instant) -> CallView
         far_hears: None,
         digits: String::new(),
     }
+}
+
+/// A newer version is out.
+pub fn newer_version() -> Offer {
+    let notes = Some("https://example.org/offhook/0.2.0".to_owned());
+    Offer { version: Version::new(0, 2, 0), notes, required: false }
 }
 
 /// Signed in to the practice exchange and ready.

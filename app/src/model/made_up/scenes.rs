@@ -41,6 +41,8 @@ pub struct Shot {
     pub tell: Option<&'static str>,
     pub diagnosis: fn(Instant) -> Diagnosis,
     pub ignored: fn() -> Vec<Finding>,
+    /// A newer version is told.
+    pub update: bool,
     /// In pixels.
     pub size: [f32; 2],
     pub text_size: u16,
@@ -59,6 +61,7 @@ impl Shot {
             tell: None,
             diagnosis: |_| Diagnosis::default(),
             ignored: Vec::new,
+            update: false,
             size: size::WINDOW,
             text_size: 100,
             theme: ThemeChoice::Light,
@@ -159,6 +162,7 @@ fn scenes() -> Vec<Shot> {
             .diagnosis(|_| walk(Step::Summary)),
         silent(Shot::new("a-ready", ready)),
         silent(Shot::new("a-empty", practice)),
+        silent(Shot { update: true, ..Shot::new("a-update", ready) }),
         silent(Shot::new("a-phones", ready)).press(Action::Toggle(Popup::Phones)),
         silent(Shot::new("a-keys", practice)).press(Action::TypeDial('4')).press(Action::ToggleDialKeys),
         silent(Shot::new("a-why", ready)).press(Action::Toggle(Popup::Why)),

@@ -233,19 +233,10 @@ impl Screen {
             Action::SetReducedMotion(reduce) => {
                 self.prefer(scene, orders, |preferences| preferences.reduce_motion = reduce);
             }
-            Action::SayStatus => {
-                let strip = model::strip::strip(scene.snapshot, scene.history, scene.now);
-                let calls = model::calls::calls(scene.snapshot, scene.history, false, scene.now);
-                let mut words = strip.sentence();
-                if let Some(card) = calls.card {
-                    words = format!("{words}, {}", card.name);
-                    if let Some(verdict) = card.verdict {
-                        words = format!("{words}, {}", verdict.word);
-                    }
-                }
-                self.tell(words, scene.now);
-            }
+            Action::SayStatus => self.say_status(scene),
             Action::Copy(words) => orders.push(Order::Copy(words)),
+            Action::OpenPage(url) => orders.push(Order::OpenPage(url)),
+            Action::PutOffUpdate => orders.push(Order::PutOffUpdate),
             Action::CopyLine(line) => {
                 orders.push(Order::Copy(line));
                 self.tell(text::RULES_COPIED, scene.now);
@@ -255,6 +246,19 @@ impl Screen {
             Action::Quit if model::calls::in_call(scene.snapshot) => self.ask_to_leave(),
             Action::Quit | Action::QuitNow => orders.push(Order::Quit),
         }
+    }
+
+    fn say_status(&mut self, scene: &Scene<'_>) {
+        let strip = model::strip::strip(scene.snapshot, scene.history, scene.now);
+        let calls = model::calls::calls(scene.snapshot, scene.history, false, scene.now);
+        let mut words = strip.sentence();
+        if let Some(card) = calls.card {
+            words = format!("{words}, {}", card.name);
+            if let Some(verdict) = card.verdict {
+                words = format!("{words}, {}", verdict.word);
+            }
+        }
+        self.tell(words, scene.now);
     }
 
     fn diagnose(&mut self, action: &DiagnoseAction, scene: &Scene<'_>, orders: &mut Vec<Order>) {

@@ -14,12 +14,12 @@ use crate::model;
 use crate::model::calls::Calls;
 use crate::model::findings::{self, Shape};
 use crate::model::strip::Strip;
+use crate::panels::banner::Banner;
 use crate::panels::diagnostics::{DiagnoseAction, View};
 use crate::panels::quality;
 use crate::panels::{
-    Action, Metrics, Page, Popup, banner, calls, card, devices, diagnostics, diagnostics_result, diagnostics_wizard,
-    incoming, leave, menu, phones, problem, rules, settings, signed_out, sound_bar, sound_page, strip, tabs, toast,
-    wrap_up,
+    Action, Metrics, Page, Popup, calls, card, devices, diagnostics, diagnostics_result, diagnostics_wizard, incoming,
+    leave, menu, phones, problem, rules, settings, signed_out, sound_bar, sound_page, strip, tabs, toast, wrap_up,
 };
 use crate::text;
 use crate::theme::{self, palette, size};
@@ -304,11 +304,12 @@ impl Screen {
                 actions.extend(incoming::ui(ui, card, call, alert, metrics));
             }
         }
-        if let Some(model) = &scene.snapshot.settings_changed {
-            let height = banner::height(ui, rest.width(), model);
+        let changed = scene.snapshot.settings_changed.as_ref().map(Banner::Settings);
+        if let Some(banner) = changed.or_else(|| scene.update.map(Banner::Update)) {
+            let height = banner.height(ui, rest.width(), scene.snapshot);
             if rest.height() >= height {
                 let block = paint::cut_top(&mut rest, height, 12.0);
-                actions.extend(banner::ui(ui, block, model, scene.snapshot));
+                actions.extend(banner.ui(ui, block, scene.snapshot));
             }
         }
         if let Some(model) = scene.snapshot.wrap_ups.first() {

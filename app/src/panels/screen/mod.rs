@@ -14,6 +14,7 @@ use phone_core::ids::CallId;
 use phone_core::policy::Finding;
 use phone_core::snapshot::{CallState, Snapshot};
 use phone_core::sound::SoundRole;
+use phone_core::update::Offer;
 
 use super::signed_out::{Form, Practice};
 use super::toast::Toast;
@@ -46,6 +47,8 @@ pub struct Scene<'a> {
     pub levels: Levels,
     pub practice: &'a Practice,
     pub diagnosis: &'a Diagnosis,
+    /// A newer version that is to be told.
+    pub update: Option<&'a Offer>,
     /// What was ignored in policies and files.
     pub ignored: &'a [Finding],
     pub now: Instant,
@@ -66,6 +69,8 @@ pub enum Order {
     /// The user changed how the window looks.
     Keep(Preferences),
     Copy(String),
+    OpenPage(String),
+    PutOffUpdate,
     Check(Scope),
     StopCheck,
     Wizard(Ask),

@@ -15,11 +15,12 @@ use phone_core::measurement::{Measurement, Side};
 use phone_core::policy::{Layer, Layers, Setting, Source, Value, resolve};
 use phone_core::snapshot::{CallState, PersistentView, PhoneView, Snapshot, Standing};
 use phone_core::sound::{DeviceChoice, DeviceClass, NoiseReduction, Processing, SoundDevice, SoundRole};
+use phone_core::update::Offer;
 
 use super::{Order, Scene, Screen};
 use crate::model::Levels;
 use crate::model::history::History;
-use crate::model::made_up::{call, scenes, snapshot};
+use crate::model::made_up::{self, call, scenes, snapshot};
 use crate::os::preferences::Preferences;
 use crate::panels::signed_out::Practice;
 use crate::panels::sound_page::TRIES;
@@ -36,6 +37,7 @@ struct Stage {
     snapshot: Snapshot,
     levels: Levels,
     diagnosis: crate::model::findings::Diagnosis,
+    update: Option<Offer>,
     now: Instant,
     orders: Vec<Order>,
 }
@@ -48,7 +50,7 @@ impl Stage {
         diagnosis: &'a crate::model::findings::Diagnosis,
         now: Instant,
     ) -> Scene<'a> {
-        Scene { snapshot, history, levels, practice: &Practice::Ready, diagnosis, ignored: &[], now }
+        Scene { snapshot, history, levels, practice: &Practice::Ready, diagnosis, update: None, ignored: &[], now }
     }
 }
 
@@ -68,6 +70,7 @@ impl Desk {
             snapshot,
             levels: Levels::SILENCE,
             diagnosis: crate::model::findings::Diagnosis::default(),
+            update: None,
             now,
             orders: Vec::new(),
         };
@@ -82,6 +85,7 @@ impl Desk {
                 |ui, stage: &mut Stage| {
                     let history = History::default();
                     let scene = Stage::scene(&stage.snapshot, &history, stage.levels, &stage.diagnosis, stage.now);
+                    let scene = Scene { update: stage.update.as_ref(), ..scene };
                     let orders = stage.screen.ui(ui, &scene);
                     stage.orders.extend(orders);
                 },
@@ -623,6 +627,23 @@ fn the_theme_is_chosen_and_kept() {
     desk.press("Dark");
     let kept = desk.harness.state().orders.clone();
     assert!(matches!(kept.as_slice(), [Order::Keep(preferences)] if preferences.theme == ThemeChoice::Dark));
+}
+
+#[test]
+fn a_newer_version_can_be_read_about_and_put_off_unless_it_is_required() {
+    let mut desk = Desk::new(snapshot(vec![]));
+    desk.harness.state_mut().update = Some(made_up::newer_version());
+    desk.frames(3);
+    assert!(desk.shows("Offhook 0.2.0 is out. It comes as your programs do: from your IT or your package manager."));
+    desk.press("What is new");
+    desk.press("Not now");
+    let page = Order::OpenPage("https://example.org/offhook/0.2.0".to_owned());
+    assert_eq!(desk.harness.state().orders, [page, Order::PutOffUpdate]);
+
+    let required = Offer { required: true, notes: None, ..made_up::newer_version() };
+    desk.harness.state_mut().update = Some(required);
+    desk.frames(3);
+    assert!(desk.harness.query_by(|node| node.label().as_deref() == Some("Not now")).is_none());
 }
 
 /// What a policy decides stays on the screen, can be focused and says who decided it; pressing it changes nothing.

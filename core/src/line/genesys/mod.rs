@@ -29,7 +29,7 @@ mod xml;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-pub use self::administration::{Administration, Asker, Inventory};
+pub use self::administration::{Administration, Inventory};
 use self::calls::LineCall;
 use self::connect::Identity;
 use self::hosts::Hosts;

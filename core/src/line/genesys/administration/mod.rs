@@ -25,8 +25,7 @@ use crate::command::SignIn;
 use crate::entropy::Entropy;
 use crate::event::Notice;
 use crate::ids::{IdSource, RequestId};
-use crate::input::{HttpError, HttpResponse};
-use crate::output::{HttpBody, HttpRequest, Method};
+use crate::output::{Asker, HttpBody, HttpRequest, Method};
 use crate::provisioning::permission::Required;
 use crate::provisioning::{Field, Finding, Kind, Object, Objects, Permission, Severity, read};
 use crate::redact::Private;
@@ -45,13 +44,6 @@ const USUAL_PAUSE: Duration = Duration::from_secs(2);
 
 /// A token that ends sooner is not begun with.
 const SHORTEST_LIFE: Duration = Duration::from_secs(10);
-
-/// Does what administration asks for.
-pub trait Asker {
-    /// Sends a request and waits for its answer.
-    fn ask(&mut self, request: HttpRequest) -> Result<HttpResponse, HttpError>;
-    fn pause(&mut self, wait: Duration);
-}
 
 /// Administration of phones at one service, for one user.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde_json::json;
 
 use super::*;
+use crate::input::{HttpError, HttpResponse};
 use crate::policy::{Setting, Value};
 use crate::provisioning::field::MODELS;
 
