@@ -57,6 +57,7 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
     let made = |path: &str, text| Generated { path: path.to_owned(), text };
     Ok(vec![
         made("core/src/policy/keys.rs", formatted(&rust::keys(&schema))?),
+        made("core/src/policy/table.rs", formatted(&rust::table(&schema))?),
         made("packaging/policy/gen/offhook.admx", admx::admx(&schema)),
         made("packaging/policy/gen/en-US/offhook.adml", admx::adml(&schema)),
         made("packaging/policy/gen/offhook.mobileconfig", apple::mobileconfig(&schema)),

@@ -20,6 +20,7 @@ pub mod layers;
 pub mod read;
 pub mod resolve;
 pub mod schema;
+mod table;
 pub mod value;
 
 pub use effect::Difference;

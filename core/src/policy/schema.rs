@@ -1,6 +1,7 @@
 //! What the schema says of a setting, and the layers that may set it.
 
-use super::keys::{SCHEMA, Setting};
+use super::keys::Setting;
+use super::table::TABLE;
 use super::value::Value;
 
 /// Longest name of a key that is repeated to anybody.
@@ -211,17 +212,17 @@ pub struct Entry {
 impl Setting {
     pub fn entry(self) -> &'static Entry {
         // The table is made in the order of the list; a test holds it to that.
-        SCHEMA.get(self as usize).unwrap_or(&SCHEMA[0])
+        TABLE.get(self as usize).unwrap_or(&TABLE[0])
     }
 
     /// By its name in files.
     pub fn by_key(key: &str) -> Option<Self> {
-        SCHEMA.iter().find(|entry| entry.key == key).map(|entry| entry.setting)
+        TABLE.iter().find(|entry| entry.key == key).map(|entry| entry.setting)
     }
 
     /// By its name in policies. Windows treats those names alike whatever their case.
     pub fn by_policy(name: &str) -> Option<Self> {
-        SCHEMA.iter().find(|entry| entry.policy.eq_ignore_ascii_case(name)).map(|entry| entry.setting)
+        TABLE.iter().find(|entry| entry.policy.eq_ignore_ascii_case(name)).map(|entry| entry.setting)
     }
 
     /// By any name a person may use: key, policy name, title.
@@ -229,7 +230,7 @@ impl Setting {
         let name = name.trim();
         Self::by_key(name)
             .or_else(|| Self::by_policy(name))
-            .or_else(|| SCHEMA.iter().find(|entry| entry.title.eq_ignore_ascii_case(name)).map(|entry| entry.setting))
+            .or_else(|| TABLE.iter().find(|entry| entry.title.eq_ignore_ascii_case(name)).map(|entry| entry.setting))
     }
 
     /// Whether a search for these words finds it: in its names, its other names or its text.
@@ -243,7 +244,7 @@ impl Setting {
     /// The key most like a word that is none, for "did you mean".
     pub fn similar(word: &str) -> Option<&'static Entry> {
         let word = word.to_lowercase();
-        let names = SCHEMA.iter().flat_map(|entry| [(entry, entry.key), (entry, entry.policy)]);
+        let names = TABLE.iter().flat_map(|entry| [(entry, entry.key), (entry, entry.policy)]);
         let best = names.map(|(entry, name)| (distance(&word, &name.to_lowercase()), entry)).min_by_key(|best| best.0);
         best.filter(|(distance, _)| *distance <= 2.max(word.len() / 4)).map(|(_, entry)| entry)
     }

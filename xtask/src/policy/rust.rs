@@ -2,16 +2,15 @@
 
 use super::schema::{Change, Format, Kind, Object, Platform, Schema, Setting, User};
 
+/// The list.
 pub fn keys(schema: &Schema) -> String {
     let count = schema.settings.len();
     let settings = schema.settings.iter();
     let variants =
         settings.clone().map(|s| format!("/// {}\n{},\n", s.title, s.variant())).collect::<Vec<_>>().concat();
     let all = settings.map(|s| format!("Self::{},", s.variant())).collect::<Vec<_>>().concat();
-    let entries: String = schema.settings.iter().map(|s| entry(schema, s)).collect();
     format!(
         "//! Every setting there is. Made from packaging/policy/schema.toml by `cargo xtask policy`; do not edit.\n\n\
-        use super::schema::{{Change, Default, Entry, Format, Kind, Layer, Platform, UserRight}};\n\n\
         /// How many settings there are.\n\
         pub const COUNT: usize = {count};\n\n\
         /// The registry key below `HKEY_LOCAL_MACHINE` and `HKEY_CURRENT_USER`.\n\
@@ -23,10 +22,20 @@ pub fn keys(schema: &Schema) -> String {
         pub enum Setting {{\n{variants}}}\n\n\
         impl Setting {{\n\
         /// In the order of the schema.\n\
-        pub const ALL: [Self; COUNT] = [{all}];\n}}\n\n\
-        /// All about each setting, in the order of [`Setting::ALL`].\n\
-        pub static SCHEMA: [Entry; COUNT] = [{entries}];\n",
+        pub const ALL: [Self; COUNT] = [{all}];\n}}\n",
         schema.registry, schema.macos_domain,
+    )
+}
+
+/// The table.
+pub fn table(schema: &Schema) -> String {
+    let entries: String = schema.settings.iter().map(|s| entry(schema, s)).collect();
+    format!(
+        "//! All about each setting. Made from packaging/policy/schema.toml by `cargo xtask policy`; do not edit.\n\n\
+        use super::keys::{{COUNT, Setting}};\n\
+        use super::schema::{{Change, Default, Entry, Format, Kind, Layer, Platform, UserRight}};\n\n\
+        /// In the order of [`Setting::ALL`].\n\
+        pub static TABLE: [Entry; COUNT] = [{entries}];\n"
     )
 }
 
