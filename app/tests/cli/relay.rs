@@ -144,21 +144,21 @@ fn twelve_minutes(transport: TurnTransport, options: CoturnOptions, expired: &st
 }
 
 #[test]
-#[ignore = "takes twelve minutes"]
+#[ignore = "takes twelve minutes; cargo xtask ci --full runs it"]
 fn a_relayed_call_over_udp_outlives_twelve_nonces_of_a_minute() {
     let options = CoturnOptions { nonce_s: 60, ..CoturnOptions::default() };
     twelve_minutes(TurnTransport::Udp, options, "Stale nonce");
 }
 
 #[test]
-#[ignore = "takes twelve minutes"]
+#[ignore = "takes twelve minutes; cargo xtask ci --full runs it"]
 fn a_relayed_call_over_tls_outlives_twelve_nonces_of_a_minute() {
     let options = CoturnOptions { nonce_s: 60, ..CoturnOptions::default() };
     twelve_minutes(TurnTransport::Tls, options, "Stale nonce");
 }
 
 #[test]
-#[ignore = "takes twelve minutes"]
+#[ignore = "takes twelve minutes; cargo xtask ci --full runs it"]
 fn a_relayed_call_outlives_six_allocations_of_two_minutes() {
     let options = CoturnOptions { nonce_s: 60, lifetime_s: 120, ..CoturnOptions::default() };
     twelve_minutes(TurnTransport::Udp, options, "lifetime=120");

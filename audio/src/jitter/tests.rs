@@ -187,7 +187,7 @@ fn an_hour_of_drifting_clocks_neither_starves_nor_overruns() {
 }
 
 #[test]
-#[ignore = "a minute or more; cargo xtask test -p phone_audio --run-ignored only eight_hours"]
+#[ignore = "takes a minute or more; cargo xtask ci --full runs it"]
 fn eight_hours_of_drifting_clocks_neither_starve_nor_overrun() {
     for ppm in [-200.0, 200.0] {
         assert_eq!(hours_of_drift(ppm, 8), 0, "{ppm}");
