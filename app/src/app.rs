@@ -26,7 +26,7 @@ use crate::model::history::History;
 use crate::model::{self, Levels};
 use crate::os::draws_in_software;
 use crate::os::icon::window_icon;
-use crate::os::preferences::Preferences;
+use crate::os::preferences::{Preferences, keep_in_background};
 use crate::panels::screen::{Order, Scene, Screen, apply_preferences};
 use crate::panels::signed_out::{Form, Practice};
 use crate::panels::sound_page;
@@ -298,7 +298,7 @@ impl<L: Link> Window<L> {
         for words in self.checks.news() {
             self.screen.tell(words, now);
         }
-        self.updates.follow(&self.snapshot, now, &self.wake.callback());
+        self.updates.follow(&self.snapshot, now, || self.wake.callback());
         while let Some(Ok(dial)) = self.later_starts.as_ref().map(Receiver::try_recv) {
             self.show(ctx, dial);
         }
@@ -357,7 +357,7 @@ impl<L: Link> Window<L> {
             Order::StartPractice => self.begin_practice(ctx),
             Order::Keep(preferences) => {
                 if let Some(file) = &self.settings_file {
-                    preferences.save_in_background(file.clone());
+                    keep_in_background(preferences, file.clone());
                 }
             }
             Order::Copy(words) => ctx.copy_text(words),

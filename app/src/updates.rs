@@ -17,6 +17,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::config::today;
+use crate::os::preferences::keep_in_background;
 
 /// After the start, when the phone has long been ready.
 const FIRST: Duration = Duration::from_mins(1);
@@ -67,6 +68,7 @@ struct Kept {
     put_off: Option<String>,
 }
 
+type Wake = Arc<dyn Fn() + Send + Sync>;
 type Found = Result<Option<Offer>, Notice>;
 
 /// The looking of a window.
@@ -75,6 +77,8 @@ pub struct Updates {
     file: Option<PathBuf>,
     kept: Kept,
     due: Instant,
+    /// What was asked last.
+    asked: Option<Source>,
     running: Option<Receiver<Found>>,
     offer: Option<Offer>,
 }
@@ -83,11 +87,11 @@ impl Updates {
     pub fn start(file: Option<PathBuf>, now: Instant) -> Self {
         let text = file.as_deref().and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
         let kept = toml::from_str(&text).unwrap_or_default();
-        Self { file, kept, due: now + FIRST, running: None, offer: None }
+        Self { file, kept, due: now + FIRST, asked: None, running: None, offer: None }
     }
 
-    /// Goes on as far as it can without waiting. `wake` is called when there is something to draw.
-    pub fn follow(&mut self, snapshot: &Snapshot, now: Instant, wake: &Arc<dyn Fn() + Send + Sync>) {
+    /// Goes on as far as it can without waiting. What `wake` gives is called when there is something to draw.
+    pub fn follow(&mut self, snapshot: &Snapshot, now: Instant, wake: impl FnOnce() -> Wake) {
         if let Some(running) = &self.running {
             match running.try_recv() {
                 Ok(found) => self.take(found, now),
@@ -102,12 +106,17 @@ impl Updates {
             self.offer = None;
             return;
         }
+        // Another feed was never asked.
+        if self.asked.is_some() && self.asked != source(rules) {
+            (self.asked, self.offer, self.due) = (None, None, now);
+        }
         if now < self.due || !snapshot.calls.is_empty() || !in_hours(rules) {
             return;
         }
         let Some(source) = source(rules) else { return };
         self.due = now + EVERY;
-        let (rules, lot, wake) = (Arc::clone(rules), self.lot(), Arc::clone(wake));
+        self.asked = Some(source.clone());
+        let (rules, lot, wake) = (Arc::clone(rules), self.lot(), wake());
         let (answer, running) = sync_channel(1);
         let spawned = std::thread::Builder::new().name("updates".to_owned()).spawn(move || {
             // Fails when the window is closed, and then nobody wants it.
@@ -161,21 +170,8 @@ impl Updates {
     }
 
     fn keep(&self) {
-        let Some(file) = self.file.clone() else { return };
-        let kept = self.kept.clone();
-        let save = move || -> anyhow::Result<()> {
-            if let Some(folder) = file.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            Ok(phone_io::replace_file(&file, &toml::to_string(&kept)?)?)
-        };
-        let spawned = std::thread::Builder::new().name("save-updates".to_owned()).spawn(move || {
-            if let Err(error) = save() {
-                tracing::warn!(%error, "what was put off could not be saved");
-            }
-        });
-        if let Err(error) = spawned {
-            tracing::warn!(%error, "what was put off could not be saved");
+        if let Some(file) = &self.file {
+            keep_in_background(self.kept.clone(), file.clone());
         }
     }
 }
@@ -215,6 +211,10 @@ mod tests {
         let mut updates = Updates::start(file, Instant::now());
         updates.offer = Some(an_offer("9.0.0", false));
         updates
+    }
+
+    fn silent() -> Wake {
+        Arc::new(|| {})
     }
 
     const NOTIFY: (Setting, &str) = (Setting::UpdateMode, "notify");
@@ -261,14 +261,12 @@ mod tests {
         let later = format!("{}-{}", minute(60), minute(120));
         assert!(window.offer(&snapshot(&[NOTIFY, (Setting::UpdateHours, &now)])).is_some());
         assert!(window.offer(&snapshot(&[NOTIFY, (Setting::UpdateHours, &later)])).is_none());
-        let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(|| {});
-        window.follow(&snapshot(&[]), Instant::now(), &wake);
+        window.follow(&snapshot(&[]), Instant::now(), silent);
         assert!(window.offer(&snapshot(&[])).is_none());
     }
 
     #[test]
     fn nothing_is_asked_before_its_time_or_in_a_call_or_without_a_feed() {
-        let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(|| {});
         let feed = [NOTIFY, (Setting::UpdateFeed, "http://127.0.0.1:9/feed"), (Setting::UpdateKey, "none")];
         let (begin, full, without) = (Instant::now(), snapshot(&feed), snapshot(&[NOTIFY]));
         let mut in_call = full.clone();
@@ -277,9 +275,19 @@ mod tests {
             [(&full, 1, false), (&in_call, 61, false), (&without, 61, false), (&full, 61, true)]
         {
             let mut window = Updates::start(None, begin);
-            window.follow(picture, begin + Duration::from_secs(passed), &wake);
+            window.follow(picture, begin + Duration::from_secs(passed), silent);
             assert_eq!(window.running.is_some(), asks, "{passed}");
         }
+        // Another feed is asked at once, and what the old one said counts no more.
+        let mut window = Updates::start(None, begin);
+        window.follow(&full, begin + FIRST, silent);
+        window.running = None;
+        window.offer = Some(an_offer("9.0.0", false));
+        window.follow(&full, begin + 2 * FIRST, silent);
+        assert!(window.running.is_none() && window.offer.is_some());
+        let other = [NOTIFY, (Setting::UpdateFeed, "http://127.0.0.1:9/other"), (Setting::UpdateKey, "none")];
+        window.follow(&snapshot(&other), begin + 2 * FIRST, silent);
+        assert!(window.running.is_some() && window.offer.is_none());
         // It was no key: told to the log, and tried again in an hour.
         let mut window = Updates::start(None, begin);
         window.take(Err(in_words(&UpdateError::BadKey)), begin);

@@ -13,6 +13,7 @@
 use minisign_verify::{PublicKey, Signature};
 use semver::Version;
 use serde::Deserialize;
+use url::Url;
 
 use crate::ids::RequestId;
 use crate::input::HttpError;
@@ -60,7 +61,7 @@ pub struct Release {
     /// `windows`, `macos`, `linux`; empty: all.
     #[serde(default)]
     pub platforms: Vec<String>,
-    /// What is new, for people; `https` only.
+    /// What is new, for people; [`secure`] only.
     #[serde(default)]
     pub notes: Option<String>,
 }
@@ -103,8 +104,8 @@ pub enum UpdateError {
     BadKey,
     #[error("{0}")]
     Http(HttpError),
-    #[error("{url} answers {status}")]
-    Status { url: String, status: u16 },
+    #[error("{file} answers {status}")]
+    Status { file: String, status: u16 },
     #[error("the signature of the feed is not by the key that is set, or the feed was changed")]
     Forged,
     #[error("the feed cannot be read: {0}")]
@@ -113,38 +114,42 @@ pub enum UpdateError {
     Expired(Day),
 }
 
+/// An address that nobody in between can answer for: `https`, or `http` on this computer, for trying it out.
+pub fn secure(address: &str) -> Option<Url> {
+    let url = Url::parse(address).ok()?;
+    let here = match url.host()? {
+        url::Host::Domain(name) => name == "localhost",
+        url::Host::Ipv4(address) => address.is_loopback(),
+        url::Host::Ipv6(address) => address.is_loopback(),
+    };
+    (url.scheme() == "https" || (url.scheme() == "http" && here)).then_some(url)
+}
+
 /// Fetches a feed and its signature, and believes it only if the signature is right and it has not expired.
 pub fn fetch<A: Asker>(http: &mut A, source: &Source, today: Day) -> Result<Feed, UpdateError> {
     let key = PublicKey::from_base64(source.key.trim()).map_err(|_| UpdateError::BadKey)?;
-    let url = url::Url::parse(&source.feed).map_err(|_| UpdateError::NotHttps)?;
-    let here = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    if !(url.scheme() == "https" || (url.scheme() == "http" && here)) {
-        return Err(UpdateError::NotHttps);
-    }
+    let url = secure(&source.feed).ok_or(UpdateError::NotHttps)?;
     let mut beside = url.clone();
     beside.set_path(&format!("{}.minisig", url.path()));
-    let feed = get(http, url.as_str(), 1, FEED_LIMIT)?;
-    let signature = get(http, beside.as_str(), 2, SIGNATURE_LIMIT)?;
+    let feed = get(http, &url, 1, FEED_LIMIT)?;
+    let signature = get(http, &beside, 2, SIGNATURE_LIMIT)?;
     open(&feed, &signature, &key, today)
 }
 
-fn get<A: Asker>(http: &mut A, url: &str, number: u64, limit: usize) -> Result<Vec<u8>, UpdateError> {
+fn get<A: Asker>(http: &mut A, url: &Url, number: u64, limit: usize) -> Result<Vec<u8>, UpdateError> {
     let request = HttpRequest {
         request: RequestId(number),
         method: Method::Get,
-        url: url.to_owned(),
+        url: url.to_string(),
         bearer: None,
         body: HttpBody::Empty,
         limit_s: LIMIT_S,
     };
     let answer = http.ask(request).map_err(UpdateError::Http)?;
     if answer.status != 200 {
-        return Err(UpdateError::Status { url: url.to_owned(), status: answer.status });
+        // Without what may be a password or a token.
+        let file = format!("{}{}", url.host_str().unwrap_or_default(), url.path());
+        return Err(UpdateError::Status { file, status: answer.status });
     }
     if answer.body.len() > limit {
         return Err(UpdateError::Malformed(format!("it is longer than {limit} bytes")));
@@ -180,7 +185,7 @@ fn read(feed: &[u8], today: Day) -> Result<Feed, UpdateError> {
     let mut releases = text.releases;
     for release in &mut releases {
         // It becomes a button that opens the browser.
-        release.notes = release.notes.take().filter(|url| url.starts_with("https://") && url::Url::parse(url).is_ok());
+        release.notes = release.notes.take().filter(|url| secure(url).is_some());
     }
     Ok(Feed { releases, minimum_version: text.minimum_version })
 }
@@ -362,8 +367,12 @@ mod tests {
         web.files.insert(format!("{URL}.minisig"), b"<html>not found</html>".into());
         assert_eq!(fetch(&mut web, &source, day(TODAY)), Err(UpdateError::Forged));
         web.files.remove(&format!("{URL}.minisig"));
-        let missing = UpdateError::Status { url: format!("{URL}.minisig"), status: 404 };
-        assert_eq!(fetch(&mut web, &source, day(TODAY)), Err(missing));
+        let with_password = Source { feed: URL.replace("//", "//ana:secret@") + "?token=abc", ..source };
+        for (address, body) in std::mem::take(&mut web.files) {
+            web.files.insert(address.replace("//", "//ana:secret@") + "?token=abc", body);
+        }
+        let missing = UpdateError::Status { file: "updates.example.org/offhook.json.minisig".to_owned(), status: 404 };
+        assert_eq!(fetch(&mut web, &with_password, day(TODAY)), Err(missing));
     }
 
     #[test]

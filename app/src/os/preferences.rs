@@ -66,26 +66,25 @@ impl Preferences {
             Self::default()
         })
     }
+}
 
-    /// Writes the file on a thread of its own: drawing never waits for a disk.
-    pub fn save_in_background(&self, file: PathBuf) {
-        let preferences = self.clone();
-        let spawned = std::thread::Builder::new().name("save-settings".to_owned()).spawn(move || {
-            if let Err(error) = preferences.save(&file) {
-                tracing::warn!(%error, "the window's settings could not be saved");
-            }
-        });
-        if let Err(error) = spawned {
-            tracing::warn!(%error, "the window's settings could not be saved");
+/// Writes a small TOML file on a thread of its own: drawing never waits for a disk.
+pub fn keep_in_background<T: Serialize + Send + 'static>(what: T, file: PathBuf) {
+    let spawned = std::thread::Builder::new().name("save-settings".to_owned()).spawn(move || {
+        if let Err(error) = keep(&what, &file) {
+            tracing::warn!(%error, file = %file.display(), "what the window keeps could not be saved");
         }
+    });
+    if let Err(error) = spawned {
+        tracing::warn!(%error, "what the window keeps could not be saved");
     }
+}
 
-    fn save(&self, file: &Path) -> anyhow::Result<()> {
-        if let Some(folder) = file.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        Ok(phone_io::replace_file(file, &toml::to_string(self)?)?)
+fn keep(what: &impl Serialize, file: &Path) -> anyhow::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
     }
+    Ok(phone_io::replace_file(file, &toml::to_string(what)?)?)
 }
 
 #[cfg(test)]
@@ -118,7 +117,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("offhook-preferences-{}", std::process::id()));
         let file = folder.join("window.toml");
         let chosen = Preferences { theme: ThemeChoice::Dark, text_size: 150, reduce_motion: true };
-        chosen.save(&file).expect("the folder can be written");
+        keep(&chosen, &file).expect("the folder can be written");
         assert_eq!(Preferences::load(&file), chosen);
         std::fs::write(&file, "theme = 7").expect("the folder can be written");
         assert_eq!(Preferences::load(&file), Preferences::default());

@@ -90,9 +90,7 @@ impl Format {
             Self::Environment => Err("it is a host name such as mypurecloud.de, or https://HOST".to_owned()),
             Self::Port if text.parse::<u16>().is_ok_and(|port| port > 0) => Ok(()),
             Self::Port => Err("it is a port from 1 to 65535".to_owned()),
-            Self::Https if text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty()) => Ok(()),
-            // For trying it out: nobody listens in between.
-            Self::Https if after(["http://127.0.0.1:", "http://localhost:"]).is_some() => Ok(()),
+            Self::Https if crate::update::secure(text).is_some() => Ok(()),
             Self::Https => Err("it is an address that begins with https://".to_owned()),
             Self::Hours if crate::update::Hours::parse(text).is_some() => Ok(()),
             Self::Hours => Err("it is a time from and until, such as 0800-1700".to_owned()),

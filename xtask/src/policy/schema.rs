@@ -176,7 +176,7 @@ impl Format {
             Self::Socket => "^wss?://[^/?#@\\s]+/?$",
             Self::Environment => "^(https?://)?[^/?#@\\s]+/?$",
             Self::Port => "^[0-9]{1,5}$",
-            Self::Https => "^(https://|http://(127\\.0\\.0\\.1|localhost):)[^\\s]+$",
+            Self::Https => "^(https://|http://(127\\.0\\.0\\.1|localhost)[:/])[^\\s]+$",
             Self::Hours => "^([01][0-9]|2[0-3])[0-5][0-9]-([01][0-9]|2[0-3])[0-5][0-9]$",
         }
     }
