@@ -156,7 +156,9 @@ impl Pulse {
     /// From now on the microphone `mic` hears what the speaker `spk` plays, as loud as it is and this much later.
     pub fn loop_back(&self, delay: Duration) {
         let latency = format!("latency_msec={}", delay.as_millis());
-        self.pactl(&["load-module", "module-loopback", "source=spk.monitor", "sink=micfeed", &latency]);
+        let way = ["load-module", "module-loopback", "source=spk.monitor", "sink=micfeed", &latency];
+        // It would hunt for that delay by thousands of parts per million, as no speaker and microphone differ.
+        self.pactl(&[&way[..], &["adjust_time=0"]].concat());
     }
 
     pub fn set_default_sink(&self, name: &str) {

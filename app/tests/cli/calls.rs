@@ -241,18 +241,17 @@ fn what_a_microphone_hears_of_its_speaker_does_not_go_back() {
         wait_for(LIMIT, || (signal::level_dbfs(&latest(&ana_microphone, SECOND / 4)) > said - 10.0).then_some(()));
     assert!(begun.is_some(), "the microphone does not hear its speaker\n{}\n{}", ana.story(), ben.story());
     let _learning = ben_ear.next(2 * SECOND);
-    let back = ben_ear.next(4 * SECOND);
-    let mut tenths: Vec<f64> = back.chunks(4800).map(signal::level_dbfs).collect();
-    tenths.sort_by(f64::total_cmp);
-    let (back, usual) = (signal::level_dbfs(&back), tenths[tenths.len() / 2]);
+    // A machine that stands still for a moment moves the echo, which then has to be found again: three tries.
+    let mut back = Vec::new();
+    while back.len() < 3 && back.last().is_none_or(|level| *level > said - 40.0) {
+        back.push(signal::level_dbfs(&ben_ear.next(4 * SECOND)));
+    }
     let echo = signal::level_dbfs(&latest(&ana_microphone, 4 * SECOND));
     drop(ben_voice);
-    println!("said {said:.1} dBFS, at the other microphone {echo:.1}, back {back:.1}, usually {usual:.1}");
+    println!("said {said:.1} dBFS, at the other microphone {echo:.1}, back {back:.1?}");
     assert!(echo > said - 6.0, "the echo is only at {echo} dBFS of {said}");
-    // The aim is 40 dB over all of the time. Through a sound server a few tenths of a second still leak, at some 20 to 25
-    // dB, where the same echo in simulated time does not (`capture.rs`).
-    let told = || format!("of {said} dBFS {back} come back, usually {usual}\n{}\n{}", ana.story(), ben.story());
-    assert!(usual < said - 40.0 && back < said - 20.0, "{}", told());
+    let told = || format!("of {said} dBFS {back:.1?} come back\n{}\n{}", ana.story(), ben.story());
+    assert!(back.last().is_some_and(|level| *level < said - 40.0), "{}", told());
 
     // And the way back is open: what is said there comes through.
     let _ana_voice = ana_sound.play_forever("micfeed", &signal::speech(4, 10 * SECOND));

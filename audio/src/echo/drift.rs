@@ -3,6 +3,9 @@
 //! For each stretch of far-end speech the cross-spectrum of microphone and far end is summed. Between two stretches the
 //! room is the same and only its delay has changed, so one sum times the other's conjugate has the phase of a pure shift
 //! whatever the room, and its inverse transform peaks there. The near end is not alike in both and falls out.
+//!
+//! Each stretch is held against one from before, the anchor, until the echo has moved far enough to be believed: a small
+//! difference of the clocks takes longer and is then known as well as a large one.
 
 use super::bands::LOW_SAMPLES;
 use super::spectrum::{BINS, Bins, Complex, NO_BINS, NO_SPECTRUM, Spectrum, Synthesis, WINDOW};
@@ -13,8 +16,14 @@ const STRETCH: u32 = 60;
 const HISTORY: usize = 80;
 /// Share of the correlation in its peak below which two stretches are not alike.
 const ALIKE: f32 = 0.35;
-/// Less is noise of the measurement.
-const LEAST_PPM: f32 = 4.0;
+/// A shift from the anchor that is no noise of the measurement, in samples.
+const LEAST_SHIFT: f32 = 0.25;
+/// Two measurements in a row that differ by no more, in parts per million or as a share, say the same. One alone may have
+/// taken a vowel's own period for a shift.
+const SAME_PPM: f32 = 20.0;
+const SAME_SHARE: f32 = 0.2;
+/// After so many stretches that are not like the anchor, the path has changed.
+const UNLIKE: u32 = 3;
 /// More between two stretches is a jump, not a drift; in samples.
 const MOST_SHIFT: usize = 12;
 const FAR_ACTIVE: f32 = 1e-3;
@@ -46,7 +55,11 @@ pub(crate) struct DriftMeter {
     lag: usize,
     hop: u32,
     now: Stretch,
-    before: Stretch,
+    anchor: Stretch,
+    /// Stretches in a row that were not like it.
+    unlike: u32,
+    /// What the last stretch said, in parts per million.
+    said: Option<f32>,
     inverse: Synthesis,
 }
 
@@ -58,7 +71,9 @@ impl DriftMeter {
             lag: 0,
             hop: 0,
             now: Stretch::EMPTY,
-            before: Stretch::EMPTY,
+            anchor: Stretch::EMPTY,
+            unlike: 0,
+            said: None,
             inverse: Synthesis::new(),
         }
     }
@@ -89,29 +104,56 @@ impl DriftMeter {
         if stretch.count < STRETCH {
             return None;
         }
-        let figure = self.compare();
-        self.before = std::mem::replace(&mut self.now, Stretch::EMPTY);
-        let ppm = figure?;
-        // What comes next is measured with another correction.
+        let found = if let Some((samples, apart)) = self.compare() {
+            self.weigh(samples, 1e6 * samples / apart)
+        } else {
+            self.said = None;
+            self.unlike += 1;
+            None
+        };
+        if found.is_some() {
+            // What comes next is measured with another correction.
+            self.forget();
+        } else if self.anchor.count == 0 || self.unlike == UNLIKE {
+            self.forget_all_but_now();
+        } else {
+            self.now = Stretch::EMPTY;
+        }
+        found.map(|ppm| ppm * TRUST)
+    }
+
+    /// Believes what two stretches in a row say, once it is enough to be more than noise.
+    fn weigh(&mut self, samples: f32, ppm: f32) -> Option<f32> {
+        self.unlike = 0;
+        let said = self.said.replace(ppm)?;
+        let same = (ppm - said).abs() <= SAME_PPM.max(SAME_SHARE * ppm.abs().min(said.abs()));
+        (same && samples.abs() >= LEAST_SHIFT).then_some(0.5 * (ppm + said))
+    }
+
+    fn forget_all_but_now(&mut self) {
+        let now = std::mem::replace(&mut self.now, Stretch::EMPTY);
         self.forget();
-        (ppm.abs() > LEAST_PPM).then_some(ppm * TRUST)
+        self.anchor = now;
     }
 
     /// What was measured belongs to another path.
     pub(crate) fn forget(&mut self) {
         self.now = Stretch::EMPTY;
-        self.before = Stretch::EMPTY;
+        self.anchor = Stretch::EMPTY;
+        self.unlike = 0;
+        self.said = None;
     }
 
-    fn compare(&mut self) -> Option<f32> {
-        if self.before.count == 0 {
+    /// How far the echo has moved since the anchor, and how much later that is, in samples. `None`: they are not alike.
+    fn compare(&mut self) -> Option<(f32, f32)> {
+        if self.anchor.count == 0 {
             return None;
         }
         let mut product = NO_SPECTRUM;
         let mut whole = 0.0;
         // From 150 Hz, below which there is hum.
         for k in 3..BINS - 1 {
-            product[k] = self.now.coherence(k) * self.before.coherence(k).conj();
+            product[k] = self.now.coherence(k) * self.anchor.coherence(k).conj();
             whole += product[k].norm();
         }
         let correlation = self.inverse.inverse(&product);
@@ -127,8 +169,8 @@ impl DriftMeter {
         let bend = left - 2.0 * middle + right;
         let offset = if bend < -1e-9 { (0.5 * (left - right) / bend).clamp(-0.5, 0.5) } else { 0.0 };
         let middle_of = |stretch: &Stretch| stretch.hops / f64::from(stretch.count);
-        let apart = (middle_of(&self.now) - middle_of(&self.before)) as f32 * LOW_SAMPLES as f32;
-        Some(1e6 * (peak as f32 + offset) / apart)
+        let apart = (middle_of(&self.now) - middle_of(&self.anchor)) as f32 * LOW_SAMPLES as f32;
+        Some((peak as f32 + offset, apart))
     }
 }
 
